@@ -1,0 +1,28 @@
+/// The name of an application protocol, as multistream-select negotiates it, such as `/ipfs/ping/1.0.0`.
+public struct ProtocolID: Hashable, Sendable, CustomStringConvertible {
+    /// The longest name that is offered or accepted, in UTF-8 bytes.
+    public static let maximumLength = 512
+
+    /// The name without the line feed that ends it on the wire.
+    public let rawValue: String
+
+    /// Makes a protocol id, or nil when `rawValue` is empty, longer than ``maximumLength`` bytes or has a line feed,
+    /// which multistream-select could not carry.
+    public init?(_ rawValue: String) {
+        let bytes = rawValue.utf8
+        guard !bytes.isEmpty, bytes.count <= Self.maximumLength, !bytes.contains(UInt8(ascii: "\n")) else { return nil }
+        self.rawValue = rawValue
+    }
+
+    public var description: String { rawValue }
+}
+
+extension ProtocolID: ExpressibleByStringLiteral {
+    /// A literal that isn't a valid id is a programmer's mistake and traps.
+    public init(stringLiteral value: StaticString) {
+        guard let id = ProtocolID("\(value)") else {
+            preconditionFailure("\"\(value)\" is not a protocol id: 1 to \(Self.maximumLength) bytes without a line feed")
+        }
+        self = id
+    }
+}

@@ -1,0 +1,1 @@
+// The first content of this target replaces this file.
