@@ -1,0 +1,85 @@
+public import OxbowCore
+
+// MARK: - Initiator: the answer
+
+extension MigrationMachine {
+    /// The answer was read on the target of an own attempt.
+    ///
+    /// - Parameter leg: ``Leg/target``, or ``Leg/yielded`` for an attempt that gave way in a glare.
+    public mutating func answered(accepted: Bool, on leg: Leg, at now: Instant) -> [MigrationAction] {
+        if leg == .yielded {
+            guard yielded != nil else { return [] }
+            yielded = nil
+            // SM-F4: a peer that accepts it now has no rule for glare; nobody can tell which target counts.
+            return accepted ? fail(.acceptedYieldedAttempt) : [.close(.yielded)]
+        }
+        guard case .asking(let attempt) = phase else { return [] }
+        // Either answer tells what the peer did with every attempt before this one (SM-F2).
+        isTainted = false
+        guard accepted else {
+            isDenied = true
+            phase = .settled
+            return [.close(.target), .attemptEnded(.denied)] + settle()
+        }
+        phase = .handingOff(
+            HandOff(role: .initiator, target: attempt.target, deadline: now + configuration.handOffTimeout))
+        return [.attemptEnded(.accepted)] + settle()
+    }
+
+    /// Something that is no answer was read on the target of an own attempt (SM-F7).
+    public mutating func answeredWrongly(on leg: Leg, at now: Instant) -> [MigrationAction] {
+        guard leg == .target else { return [.reset(leg)] + lost(leg, at: now) }
+        guard case .asking = phase else { return [] }
+        return attemptFailed(resetTarget: true)
+    }
+
+    /// SM-F2: the stream stays where it is. The peer may have accepted, so a FIN from now on is judged.
+    mutating func attemptFailed(resetTarget: Bool) -> [MigrationAction] {
+        guard case .asking = phase else { return [] }
+        isTainted = true
+        phase = .settled
+        let head: [MigrationAction] = resetTarget ? [.reset(.target)] : []
+        return head + [.attemptEnded(.failed)] + settle()
+    }
+}
+
+// MARK: - Responder: the peer's Migrate
+
+extension MigrationMachine {
+    /// Judges a Migrate of the peer's whose `from` is an id of this stream, without changing anything.
+    public func judge(from: UInt64) -> MigrateJudgement {
+        switch phase {
+        case .ended:
+            return .deny
+        case .settled:
+            return from == id ? .accept : .deny
+        case .asking(let attempt):
+            // SM-F5: the peer has accepted our attempt and moves on already; its answer to it is still under way.
+            if from == attempt.target { return .hold }
+            guard from == id else { return .deny }
+            // SM-F4: both ask at once.
+            return isLowerPeer ? .deny : .accept
+        case .handingOff:
+            return .hold
+        }
+    }
+
+    /// Accepts a Migrate that ``judge(from:)`` let pass. The driver lets the Ack out afterwards (SM-M3).
+    ///
+    /// In a glare the own attempt gives way: its target is ``Leg/yielded`` from now on (SM-F4).
+    public mutating func accept(target: UInt64, at now: Instant) -> [MigrationAction] {
+        var actions: [MigrationAction] = []
+        if case .asking(let attempt) = phase {
+            precondition(!isLowerPeer, "the lower peer id does not give way")
+            yielded = attempt
+            actions.append(.attemptEnded(.yielded))
+        } else {
+            precondition(phase == .settled, "a Migrate is accepted only when it was judged so")
+        }
+        // A peer that asks for this stream itself takes part in its migration: a denial before was that of a glare
+        // whose other half had not arrived yet, not a refusal for ever (SM-F1, SM-F4).
+        isDenied = false
+        phase = .handingOff(HandOff(role: .responder, target: target, deadline: now + configuration.handOffTimeout))
+        return actions + settle()
+    }
+}
