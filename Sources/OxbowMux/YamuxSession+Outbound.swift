@@ -1,0 +1,96 @@
+public import OxbowCore
+
+extension YamuxSession {
+    /// Whether ``nextFrame(maximumPayload:at:)`` has something, given room for payload.
+    public var hasOutput: Bool {
+        if failure != nil { return pendingGoAway != nil }
+        return pendingGoAway != nil || pingIsDue || controlCount > 0 || dataCount > 0
+            || !pongs.isEmpty || !resets.isEmpty
+    }
+
+    private var pingIsDue: Bool { ping.isActive && ping.sentAt == nil }
+
+    /// Takes the next frame to write, or nil when there is none. Its payload, if any, is the next
+    /// ``YamuxOutboundFrame/payload`` bytes of the stream ``YamuxFrameHeader/streamID``; they are no longer pending.
+    ///
+    /// Control frames come first; then the streams with data take turns, a frame each. Poll ``nextEvent()`` afterwards:
+    /// a FIN may have closed the stream.
+    ///
+    /// - Parameter maximumPayload: how many payload bytes the driver has room for behind a header. With 0, only control
+    ///   frames come.
+    public mutating func nextFrame(maximumPayload: Int, at now: Instant) -> YamuxOutboundFrame? {
+        guard let header = nextHeader(maximumPayload: maximumPayload, at: now) else { return nil }
+        counts.value.framesSent += 1
+        return YamuxOutboundFrame(header: header)
+    }
+
+    private mutating func nextHeader(maximumPayload: Int, at now: Instant) -> YamuxFrameHeader? {
+        if failure == nil, let value = pongs.popFirst() {
+            return YamuxFrameHeader(type: .ping, flags: .ack, streamID: .session, length: value)
+        }
+        if failure == nil, pingIsDue {
+            ping.sentAt = now
+            ping.since = now
+            return YamuxFrameHeader(type: .ping, flags: .syn, streamID: .session, length: ping.next)
+        }
+        if let code = pendingGoAway {
+            pendingGoAway = nil
+            return YamuxFrameHeader(type: .goAway, streamID: .session, length: code)
+        }
+        if let reset = resets.popFirst() {
+            counts.value.resetsSent += 1
+            let type: YamuxFrameType = reset.code == YamuxResetCode.none ? .data : .windowUpdate
+            return YamuxFrameHeader(type: type, flags: .rst, streamID: reset.id, length: reset.code)
+        }
+        if let header = nextControlHeader() { return header }
+        return maximumPayload > 0 ? nextDataHeader(maximumPayload: maximumPayload) : nil
+    }
+
+    /// SYN, ACK and credit, which go together when they are due together.
+    private mutating func nextControlHeader() -> YamuxFrameHeader? {
+        while let id = controlQueue.popFirst({ streams[$0] != nil }) {
+            guard let index = streams.index(forKey: id) else { continue }
+            streams.values[index].state.remove(.inControlQueue)
+            var record = streams.values[index]
+            guard record.wantsControl else { continue }
+            var flags: YamuxFlags = []
+            if record.state.insert(.announced).inserted { flags.insert(.syn) }
+            if record.state.isSuperset(of: [.inbound, .accepted]), record.state.insert(.acknowledged).inserted {
+                flags.insert(.ack)
+            }
+            var delta = 0
+            if record.state.remove(.updateDue) != nil {
+                delta = record.owed
+                record.credit += delta
+                counts.value.windowUpdatesSent += 1
+            }
+            streams.values[index] = record
+            refresh(index)
+            return YamuxFrameHeader(
+                type: .windowUpdate, flags: flags, streamID: id, length: UInt32(clamping: delta))
+        }
+        return nil
+    }
+
+    private mutating func nextDataHeader(maximumPayload: Int) -> YamuxFrameHeader? {
+        while let id = dataQueue.popFirst({ streams[$0] != nil }) {
+            guard let index = streams.index(forKey: id) else { continue }
+            streams.values[index].state.remove(.inDataQueue)
+            var record = streams.values[index]
+            guard record.wantsData else { continue }
+            let count = min(record.pending, record.sendWindow, maximumPayload, configuration.maximumFramePayload)
+            record.pending -= count
+            record.sendWindow -= count
+            var flags: YamuxFlags = []
+            if record.pending == 0, record.state.contains(.finishing) {
+                record.state.insert(.finSent)
+                flags.insert(.fin)
+            }
+            streams.values[index] = record
+            counts.value.bytesSent += count
+            if !closeIfEnded(index) { refresh(index) }
+            return YamuxFrameHeader(type: .data, flags: flags, streamID: id, length: UInt32(clamping: count))
+        }
+        return nil
+    }
+}

@@ -1,0 +1,136 @@
+public import OxbowCore
+
+extension YamuxSession {
+    // MARK: From our side
+
+    /// Opens a stream. Its SYN is the next frame of its own; data may be pending at once.
+    public mutating func open(at now: Instant) throws(YamuxOpenError) -> YamuxStreamID {
+        if let failure { throw .failed(failure) }
+        if let remoteGoAway { throw .remoteGoAway(remoteGoAway) }
+        guard localGoAway == nil else { throw .localGoAway }
+        guard nextID <= UInt64(UInt32.max) else { throw .streamIDsExhausted }
+        guard outboundCount < configuration.maximumOutboundStreams else { throw .tooManyStreams }
+        guard unansweredCount < configuration.acceptBacklog else { throw .backlogFull }
+        let id = YamuxStreamID(rawValue: UInt32(truncatingIfNeeded: nextID))
+        nextID += 2
+        insert(id, StreamRecord(state: [], at: now))
+        counts.value.streamsOpened += 1
+        return id
+    }
+
+    /// The application took a stream that the peer opened: ACK goes out.
+    ///
+    /// Until then it counts towards the backlog that ``YamuxConfiguration/acceptBacklog`` bounds. Sending on the
+    /// stream, ending it and giving credit for it accept it too, so that only streams which we merely read need it.
+    public mutating func accept(_ id: YamuxStreamID) {
+        guard let index = streams.index(forKey: id) else { return }
+        accept(index)
+        refresh(index)
+    }
+
+    func needsAccept(_ index: Dictionary<YamuxStreamID, StreamRecord>.Index) -> Bool {
+        streams.values[index].state.isSuperset(of: .inbound) && !streams.values[index].state.contains(.accepted)
+    }
+
+    mutating func accept(_ index: Dictionary<YamuxStreamID, StreamRecord>.Index) {
+        guard needsAccept(index) else { return }
+        streams.values[index].state.insert(.accepted)
+        unacceptedCount -= 1
+        counts.value.streamsAccepted += 1
+    }
+
+    /// Says how many bytes the driver has ready for a stream: an absolute count, which may fall too, to 0 when the
+    /// writes go elsewhere from now on. After ``finish(_:)`` it may not rise.
+    public mutating func setPending(_ id: YamuxStreamID, bytes: Int) {
+        guard let index = streams.index(forKey: id) else { return }
+        precondition(bytes >= 0)
+        precondition(
+            bytes <= streams.values[index].pending || !streams.values[index].state.contains(.finishing),
+            "bytes behind a FIN")
+        streams.values[index].pending = bytes
+        if bytes > 0 { accept(index) }
+        refresh(index)
+    }
+
+    /// Ends our side: FIN goes out behind what is pending, with its last frame. With nothing pending it goes out at
+    /// once, without waiting for the window; ``setPending(_:bytes:)`` may have set that to 0 just before.
+    public mutating func finish(_ id: YamuxStreamID) {
+        guard let index = streams.index(forKey: id) else { return }
+        streams.values[index].state.insert(.finishing)
+        accept(index)
+        refresh(index)
+    }
+
+    /// Ends both sides at once and forgets the stream; nothing is said of it any more. A stream whose SYN wasn't sent
+    /// goes without a trace.
+    ///
+    /// - Parameter code: a code of ``YamuxResetCode`` or of the application, which only some implementations read.
+    public mutating func reset(_ id: YamuxStreamID, code: UInt32 = YamuxResetCode.none) {
+        guard let index = streams.index(forKey: id) else { return }
+        let announced = streams.values[index].state.contains(.announced)
+        drop(index)
+        if announced { resets.append(PendingReset(id: id, code: code)) }
+    }
+
+    /// The application let go of a stream: what is pending goes out, then FIN; what comes in is discarded and earns no
+    /// credit. When the peer hasn't ended its side after ``YamuxConfiguration/closeTimeout``, the stream is reset.
+    public mutating func abandon(_ id: YamuxStreamID, at now: Instant) {
+        guard let index = streams.index(forKey: id), !streams.values[index].state.contains(.abandoned) else { return }
+        streams.values[index].state.insert([.abandoned, .finishing])
+        streams.values[index].state.remove(.updateDue)
+        streams.values[index].deadline = now + configuration.closeTimeout
+        abandonedQueue.append(id)
+        accept(index)
+        refresh(index)
+    }
+
+    /// The application took `bytes` of what was delivered: once half the window is taken, the peer gets credit for it,
+    /// and more room when it seems to need that.
+    public mutating func consumed(_ id: YamuxStreamID, bytes: Int, at now: Instant) {
+        guard let index = streams.index(forKey: id) else { return }
+        guard !streams.values[index].state.contains(.abandoned) else { return }
+        let announcedOnly = body?.stream == id ? body?.remaining ?? 0 : 0
+        precondition(
+            bytes >= 0 && bytes <= streams.values[index].unread - announcedOnly,
+            "more was consumed than delivered")
+        streams.values[index].unread -= bytes
+        let record = streams.values[index]
+        // Behind a FIN nothing comes that would need credit.
+        guard record.state.isDisjoint(with: [.updateDue, .finReceived]), 2 * record.owed >= record.window else {
+            return
+        }
+        tuneWindow(index, at: now)
+        streams.values[index].creditedAt = now
+        if streams.values[index].owed > 0 { streams.values[index].state.insert(.updateDue) }
+        accept(index)
+        refresh(index)
+    }
+
+    /// Fits a window to its use when half of it was taken. Taken within four round trips since the last credit, it is
+    /// doubled, as go-yamux does: at two round trips the sender would just begin to wait for us. When the streams' sum
+    /// has gone past its bound, since new streams came, it is halved instead.
+    private mutating func tuneWindow(_ index: Dictionary<YamuxStreamID, StreamRecord>.Index, at now: Instant) {
+        let record = streams.values[index]
+        var window = record.window
+        if windowSum > configuration.sessionWindow {
+            window = max(YamuxConfiguration.initialWindow, window / 2)
+        } else if let roundTrip = ping.roundTrip, now - record.creditedAt < roundTrip * 4 {
+            let room = configuration.sessionWindow - windowSum
+            window += min(window, room, configuration.maximumWindow - window)
+        }
+        windowSum += window - record.window
+        streams.values[index].window = window
+    }
+
+    /// Announces that the session ends: the peer opens no more streams, nor do we. Open ones go on.
+    ///
+    /// go-yamux takes any GoAway for the connection's end.
+    ///
+    /// - Parameter code: a code of ``YamuxGoAwayCode``.
+    public mutating func goAway(code: UInt32 = YamuxGoAwayCode.normal) {
+        guard localGoAway == nil, failure == nil else { return }
+        localGoAway = code
+        pendingGoAway = code
+        lateStreams = configuration.acceptBacklog
+    }
+}
