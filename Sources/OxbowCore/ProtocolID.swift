@@ -21,7 +21,7 @@ extension ProtocolID: ExpressibleByStringLiteral {
     /// A literal that isn't a valid id is a programmer's mistake and traps.
     public init(stringLiteral value: StaticString) {
         guard let id = ProtocolID("\(value)") else {
-            preconditionFailure("\"\(value)\" is not a protocol id: 1 to \(Self.maximumLength) bytes without a line feed")
+            preconditionFailure("not a protocol id of 1 to \(Self.maximumLength) bytes without line feed: \(value)")
         }
         self = id
     }

@@ -1,4 +1,10 @@
+// Written by scripts/protoc.
 #ifndef OXBOW_MESSAGES_C_H
 #define OXBOW_MESSAGES_C_H
-#include <protobuf-c/protobuf-c.h>
+#include "envelope.pb-c.h"
+#include "identify.pb-c.h"
+#include "keys.pb-c.h"
+#include "noise.pb-c.h"
+#include "peer_record.pb-c.h"
+#include "stream_migration.pb-c.h"
 #endif

@@ -1,0 +1,97 @@
+import OxbowCore
+import Testing
+
+@Suite struct VarintTests {
+    @Test(
+        arguments: [
+            (1, "01"), (127, "7f"), (128, "8001"), (255, "ff01"), (300, "ac02"), (16384, "808001"), (0, "00"),
+            (UInt64(Int64.max), "ffffffffffffffff7f"),
+        ] as [(UInt64, String)])
+    func vectorsOfTheSpecification(value: UInt64, encoded: String) throws {
+        var output: [UInt8] = []
+        Varint.encode(value, into: &output)
+        #expect(output == hex(encoded))
+        let decoded = try #require(try Varint.decode((output + [0xff])[...]))
+        #expect(decoded.value == value)
+        #expect(decoded.length == output.count)
+        for end in output.indices {
+            #expect(try Varint.decode(output[..<end]) == nil)
+        }
+    }
+
+    @Test func badVarintsAreRefused() {
+        #expect(throws: VarintError.notMinimal) { try Varint.decode([0x81, 0x00]) }
+        #expect(throws: VarintError.notMinimal) { try Varint.decode([0x80, 0x80, 0x00]) }
+        #expect(throws: VarintError.tooLong) { try Varint.decode([UInt8](repeating: 0x80, count: 9)[...]) }
+        #expect(throws: VarintError.tooLong) { try Varint.decode([UInt8](repeating: 0xff, count: 9)[...] + [0x01]) }
+    }
+
+    @Test func everyWidthComesBack() throws {
+        var random = SplitMix64(seed: 4)
+        for bits in 0..<63 {
+            for _ in 0..<20 {
+                let value = random.next() >> UInt64(64 - bits)
+                var output: [UInt8] = [0xaa]
+                Varint.encode(value, into: &output)
+                let decoded = try #require(try Varint.decode(output.dropFirst()))
+                #expect(decoded.value == value)
+                #expect(decoded.length == output.count - 1)
+            }
+        }
+    }
+
+    @Test func whatIsReadIsWhatIsWritten() {
+        var random = SplitMix64(seed: 5)
+        for _ in 0..<20_000 {
+            let bytes = random.bytes(Int.random(in: 0...10, using: &random))
+            guard let decoded = try? Varint.decode(bytes[...]) else { continue }
+            var output: [UInt8] = []
+            Varint.encode(decoded.value, into: &output)
+            #expect(output == Array(bytes.prefix(decoded.length)))
+        }
+    }
+}
+
+@Suite struct ProtocolIDTests {
+    @Test func whatTheWireCanCarryIsAccepted() {
+        // A literal in the call would be taken for the trapping form.
+        let parse: (String) -> ProtocolID? = ProtocolID.init(_:)
+        #expect(parse("/ipfs/ping/1.0.0")?.rawValue == "/ipfs/ping/1.0.0")
+        #expect(parse("") == nil)
+        #expect(parse("/a\nb") == nil)
+        #expect(parse(String(repeating: "a", count: 512)) != nil)
+        #expect(parse(String(repeating: "a", count: 513)) == nil)
+        #expect(parse(String(repeating: "é", count: 257)) == nil)
+        let literal: ProtocolID = "/noise"
+        #expect("\(literal)" == "/noise")
+    }
+
+    @Test func aLiteralThatTheWireCannotCarryTraps() async {
+        await #expect(processExitsWith: .failure) {
+            _ = ProtocolID(stringLiteral: "")
+        }
+    }
+}
+
+@Suite struct InstantTests {
+    @Test func arithmeticSaturates() {
+        let now = Instant(nanoseconds: 5)
+        #expect(now + .nanoseconds(7) == Instant(nanoseconds: 12))
+        #expect(now + .nanoseconds(-7) == Instant(nanoseconds: -2))
+        #expect(now + .seconds(Int64.max) == .distantFuture)
+        #expect(now + .seconds(Int64.min) == Instant(nanoseconds: .min + 5))
+        #expect(Instant(nanoseconds: -5) + .seconds(Int64.min) == Instant(nanoseconds: .min))
+        #expect(Instant(nanoseconds: 12) - now == .nanoseconds(7))
+        #expect(Instant.distantFuture - Instant(nanoseconds: .min) == .nanoseconds(Int64.max))
+        #expect(Instant(nanoseconds: .min) - .distantFuture == .nanoseconds(Int64.min))
+        #expect(Instant.zero < now)
+    }
+
+    @Test func durationsSaturate() {
+        #expect(Duration.seconds(2).saturatingNanoseconds == 2_000_000_000)
+        #expect(Duration.seconds(Int64.max).saturatingNanoseconds == .max)
+        #expect(Duration.seconds(Int64.min).saturatingNanoseconds == .min)
+        #expect((Duration.nanoseconds(Int64.max) + .nanoseconds(1)).saturatingNanoseconds == .max)
+        #expect((Duration.nanoseconds(Int64.min) - .nanoseconds(1)).saturatingNanoseconds == .min)
+    }
+}
