@@ -43,13 +43,16 @@ public struct Multihash: Hashable, Sendable {
 
     /// Reads a multihash that is all of `binary`.
     public init(binary: some Collection<UInt8>) throws(MultihashError) {
-        // Longer than any multihash that is accepted is refused all the same, without a copy of all of it.
-        var rest = [UInt8](binary.prefix(2 * Varint.maximumLength + Self.maximumDigestLength + 1))[...]
+        // One byte more than the longest that is accepted shows that there is more, without a copy of all of it.
+        let front = [UInt8](binary.prefix(2 * Varint.maximumLength + Self.maximumDigestLength + 1))
+        var rest = front[...]
         let code = try Self.readVarint(&rest)
         let length = try Self.readVarint(&rest)
         guard length <= UInt64(Self.maximumDigestLength) else { throw .digestLength(length, code: code) }
         guard rest.count >= Int(length) else { throw .truncated }
-        guard rest.count == Int(length) else { throw .trailingBytes(count: rest.count - Int(length)) }
+        guard rest.count == Int(length) else {
+            throw .trailingBytes(count: binary.count - rest.startIndex - Int(length))
+        }
         try self.init(code: code, digest: [UInt8](rest))
     }
 
