@@ -53,7 +53,7 @@ public struct LabelTable: Hashable, Sendable {
     private let configuration: MigrationConfiguration
     /// Whether the local peer id is the lower one: then own ids are even (SM-L2).
     public let isLowerPeer: Bool
-    private var counter: UInt64
+    package var counter: UInt64
     private var live: [UInt64: StreamKey] = [:]
     private var finished: Set<UInt64> = []
     private var finishedOrder: [UInt64] = []
@@ -147,8 +147,12 @@ public struct LabelTable: Hashable, Sendable {
 
     /// Takes back the held Migrates that pass `isDue`, oldest first.
     public mutating func release(where isDue: (HeldMigrate) -> Bool) -> [HeldMigrate] {
-        let due = held.filter(isDue)
-        if !due.isEmpty { held.removeAll(where: isDue) }
+        var due: [HeldMigrate] = []
+        held.removeAll { migrate in
+            guard isDue(migrate) else { return false }
+            due.append(migrate)
+            return true
+        }
         return due
     }
 

@@ -15,7 +15,7 @@ extension MigrationMachine {
             return []
         }
         progress(at: now)
-        return settle()
+        return settle(at: now)
     }
 
     /// A FIN was read at the multiplexer's level, even if the application has not read the bytes before it (SM-M5).
@@ -33,13 +33,15 @@ extension MigrationMachine {
         }
         noteSpeech(on: leg)
         progress(at: now)
-        return settle()
+        return settle(at: now)
     }
 
-    /// Bytes were read on `leg`. Needed only while ``watchesData``: a settled stream pays nothing per read.
+    /// Bytes were read on `leg`, at the level and in the order of ``finRead(on:at:)``.
+    ///
+    /// Needed only while ``watchesData``: a settled stream pays nothing per read.
     public mutating func dataRead(on leg: Leg, at now: Instant) -> [MigrationAction] {
         guard phase != .ended else { return [] }
-        if isEOFDelivered { return fail(.dataBehindEnd) }
+        if isEOFDelivered || hasReadFIN(on: leg) { return fail(.dataBehindEnd) }
         if leg == .target, case .handingOff(var handOff) = phase {
             handOff.hasTargetSpoken = true
             phase = .handingOff(handOff)
@@ -56,6 +58,12 @@ extension MigrationMachine {
         phase = .handingOff(handOff)
     }
 
+    private func hasReadFIN(on leg: Leg) -> Bool {
+        if leg == .source { return source.finRead }
+        guard leg == .target, case .handingOff(let handOff) = phase else { return false }
+        return handOff.targetFINRead
+    }
+
     /// The peer spoke on the leg to which the last migration led (SM-M9).
     private mutating func noteSpeech(on leg: Leg) {
         if leg == .source, pruning == .initiatorAwaitsTarget { pruning = .initiatorSawTarget }
@@ -70,18 +78,38 @@ extension MigrationMachine {
         case (_, .ended), (.target, .settled):
             return []
         case (.target, .asking):
-            return attemptFailed(resetTarget: false)
+            return attemptFailed(resetTarget: false, at: now)
+        case (.source, .asking) where source.finRead && source.finFramed:
+            // Both directions had ended; the answer that is outstanding judges the end that is held (SM-M2).
+            return []
         case (.source, .settled), (.source, .asking):
-            // A stream whose both directions have ended is `.ended`: here bytes or an end are missing.
-            return fail(.lostDuringHandOff(.source))
+            return fail(.lost)
         case (.source, .handingOff), (.target, .handingOff):
             return fail(.lostDuringHandOff(leg))
         }
     }
 
+    mutating func settle(at now: Instant) -> [MigrationAction] {
+        let actions = consequences()
+        if !owesEnd {
+            endDeadline = nil
+        } else if endDeadline == nil {
+            endDeadline = now + configuration.endTimeout
+        }
+        return actions
+    }
+
+    /// Whether all that is missing is the peer's FIN of an end that was delivered before a migration (SM-M7).
+    private var owesEnd: Bool {
+        switch phase {
+        case .settled, .asking: isEOFDelivered && !source.finRead && source.finFramed
+        case .handingOff, .ended: false
+        }
+    }
+
     /// Draws the consequences of a state: an end of stream that is due, a hand-off that is complete, a stream at its
     /// end. The order matters: a complete hand-off turns the target's FIN into the source's.
-    mutating func settle() -> [MigrationAction] {
+    private mutating func consequences() -> [MigrationAction] {
         var actions: [MigrationAction] = []
         if case .handingOff(let handOff) = phase {
             if source.finRead, handOff.targetFINRead, !isEOFDelivered {

@@ -10,36 +10,40 @@ extension MigrationMachine {
         if leg == .yielded {
             guard yielded != nil else { return [] }
             yielded = nil
-            // SM-F4: a peer that accepts it now has no rule for glare; nobody can tell which target counts.
-            return accepted ? fail(.acceptedYieldedAttempt) : [.close(.yielded)]
+            guard accepted else { return [.close(.yielded)] }
+            // SM-F4: a peer that accepts it now has no rule for glare; nobody can tell which target counts. A stream
+            // that has come to its end meanwhile stays ended.
+            return phase == .ended ? [.reset(.yielded)] : fail(.acceptedYieldedAttempt)
         }
         guard case .asking(let attempt) = phase else { return [] }
-        // Either answer tells what the peer did with every attempt before this one (SM-F2).
-        isTainted = false
         guard accepted else {
+            // A taint stays (SM-F2): the peer also denies when it accepted an attempt before this one and has moved on
+            // to its target, or was aborted there; its hand-off of the source may still be under way.
             isDenied = true
             phase = .settled
-            return [.close(.target), .attemptEnded(.denied)] + settle()
+            return [.close(.target), .attemptEnded(.denied)] + settle(at: now)
         }
+        // The peer was on the source when it accepted: it has accepted no attempt before this one (SM-F2).
+        isTainted = false
         phase = .handingOff(
             HandOff(role: .initiator, target: attempt.target, deadline: now + configuration.handOffTimeout))
-        return [.attemptEnded(.accepted)] + settle()
+        return [.attemptEnded(.accepted)] + settle(at: now)
     }
 
     /// Something that is no answer was read on the target of an own attempt (SM-F7).
     public mutating func answeredWrongly(on leg: Leg, at now: Instant) -> [MigrationAction] {
         guard leg == .target else { return [.reset(leg)] + lost(leg, at: now) }
         guard case .asking = phase else { return [] }
-        return attemptFailed(resetTarget: true)
+        return attemptFailed(resetTarget: true, at: now)
     }
 
     /// SM-F2: the stream stays where it is. The peer may have accepted, so a FIN from now on is judged.
-    mutating func attemptFailed(resetTarget: Bool) -> [MigrationAction] {
+    mutating func attemptFailed(resetTarget: Bool, at now: Instant) -> [MigrationAction] {
         guard case .asking = phase else { return [] }
         isTainted = true
         phase = .settled
         let head: [MigrationAction] = resetTarget ? [.reset(.target)] : []
-        return head + [.attemptEnded(.failed)] + settle()
+        return head + [.attemptEnded(.failed)] + settle(at: now)
     }
 }
 
@@ -52,7 +56,9 @@ extension MigrationMachine {
         case .ended:
             return .deny
         case .settled:
-            return from == id ? .accept : .deny
+            guard from == id else { return .deny }
+            // Its own negotiation could still fail, and take the label with it (SM-L1).
+            return isNegotiated ? .accept : .hold
         case .asking(let attempt):
             // SM-F5: the peer has accepted our attempt and moves on already; its answer to it is still under way.
             if from == attempt.target { return .hold }
@@ -80,6 +86,6 @@ extension MigrationMachine {
         // whose other half had not arrived yet, not a refusal for ever (SM-F1, SM-F4).
         isDenied = false
         phase = .handingOff(HandOff(role: .responder, target: target, deadline: now + configuration.handOffTimeout))
-        return actions + settle()
+        return actions + settle(at: now)
     }
 }

@@ -54,6 +54,8 @@ public struct MigrationMachine: Hashable, Sendable {
     var isDenied = false
     /// The own attempt that gave way and has no answer yet.
     var yielded: Attempt?
+    /// When the peer's mirrored FIN is due, once nothing else is missing (SM-F8).
+    var endDeadline: Instant?
     /// The last completed migration: whether this side may close the source's connection at once (SM-M9).
     var pruning = PruningRight.none
 
@@ -110,11 +112,11 @@ extension MigrationMachine {
     /// Whether the stream has ended or was aborted.
     public var isEnded: Bool { phase == .ended }
 
-    /// Whether ``dataRead(on:at:)`` has to be told of reads: a hand-off makes progress by them, data behind a delivered
-    /// end is a violation (SM-M7), and the initiator's right to prune depends on one (SM-M9).
+    /// Whether ``dataRead(on:at:)`` has to be told of reads: a hand-off makes progress by them, data behind an end is
+    /// a violation (SM-M7, SM-F7), and the initiator's right to prune depends on one (SM-M9).
     public var watchesData: Bool {
         if case .handingOff = phase { return true }
-        return isEOFDelivered || pruning == .initiatorAwaitsTarget
+        return isEOFDelivered || source.finRead || pruning == .initiatorAwaitsTarget
     }
 
     /// The id of the target of the migration that is under way.
@@ -138,8 +140,7 @@ extension MigrationMachine {
             case .handingOff(let handOff): handOff.deadline
             case .settled, .ended: nil
             }
-        guard let yielded else { return own }
-        return min(own ?? .distantFuture, yielded.deadline)
+        return [own, yielded?.deadline, endDeadline].compactMap(\.self).min()
     }
 }
 
@@ -166,6 +167,7 @@ extension MigrationMachine {
     public mutating func abort() {
         phase = .ended
         yielded = nil
+        endDeadline = nil
     }
 
     /// An attempt starts: its Migrate(`target`, ``id``) is about to be sent (SM-M1).
@@ -186,9 +188,13 @@ extension MigrationMachine {
             yielded = nil
             actions.append(.reset(.yielded))
         }
+        if let due = endDeadline, now >= due {
+            guard isReaderStalled else { return actions + fail(.handOffTimedOut) }
+            endDeadline = now + configuration.endTimeout
+        }
         switch phase {
         case .asking(let attempt) where now >= attempt.deadline:
-            actions += attemptFailed(resetTarget: true)
+            actions += attemptFailed(resetTarget: true, at: now)
         case .handingOff(let handOff) where now >= handOff.deadline:
             if isReaderStalled { progress(at: now) } else { actions += fail(.handOffTimedOut) }
         default:

@@ -18,6 +18,8 @@ public enum MigrationRole: Hashable, Sendable {
 
 /// Why a logical stream was aborted. Each of them ends both underlying streams (SM-F3, SM-F9).
 public enum MigrationFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The underlying stream was reset, or its connection lost, while no hand-off was agreed.
+    case lost
     /// An underlying stream was reset, or its connection lost, after the hand-off had been agreed (SM-F3).
     case lostDuringHandOff(Leg)
     /// An end of stream that may be a hand-off which was lost: reported as an error, never as a clean end (SM-F2).
@@ -26,11 +28,13 @@ public enum MigrationFailure: Error, Hashable, Sendable, CustomStringConvertible
     case acceptedYieldedAttempt
     /// The peer sent bytes on the target of a stream whose end it had already sent (SM-M7).
     case dataBehindEnd
-    /// No progress of a hand-off within its deadline (SM-F8).
+    /// No progress of a hand-off, or no FIN behind a finished one, within its deadline (SM-F8).
     case handOffTimedOut
 
     public var description: String {
         switch self {
+        case .lost:
+            "the stream was reset by the peer, or its connection was lost"
         case .lostDuringHandOff(let leg):
             "the \(leg) of a migration was lost while the stream was handed over; bytes may be missing, so it was reset"
         case .endInDoubt:
@@ -40,7 +44,7 @@ public enum MigrationFailure: Error, Hashable, Sendable, CustomStringConvertible
         case .dataBehindEnd:
             "the peer sent data behind the end of the stream"
         case .handOffTimedOut:
-            "the peer accepted a migration but did not hand the stream over in time"
+            "a migration was agreed, but the peer did not finish its part of it in time"
         }
     }
 }
@@ -57,7 +61,7 @@ public enum MigrationRefusal: Error, Hashable, Sendable, CustomStringConvertible
     case ended
     /// The peer denied a migration of this stream before (SM-F1).
     case denied
-    /// The bound on concurrent migrations with the peer is reached (SM-F10).
+    /// The bound on concurrent migrations or on labelled streams with the peer is reached (SM-F10).
     case tooMany(limit: Int)
     /// Every id of this side is used up (SM-L2).
     case idsExhausted
@@ -70,7 +74,7 @@ public enum MigrationRefusal: Error, Hashable, Sendable, CustomStringConvertible
         case .ended: "the stream has ended"
         case .denied: "the peer denied to migrate this stream"
         case .tooMany(let limit):
-            "\(limit) migrations with this peer are under way, which is the limit; try again later"
+            "\(limit) migrations or labelled streams with this peer, which is the limit; try again later"
         case .idsExhausted: "every stream id for this peer is used up; connect with a new identity"
         }
     }
@@ -122,6 +126,8 @@ public struct MigrationConfiguration: Hashable, Sendable {
     public var answerTimeout: Duration = .seconds(60)
     /// How long a hand-off may go without progress after the answer.
     public var handOffTimeout: Duration = .seconds(30)
+    /// How long the peer's FIN on the target may take when the stream has ended but for it (SM-M7).
+    public var endTimeout: Duration = .seconds(30)
     /// How long a Migrate is held whose `from` is unknown (SM-F6).
     public var unknownFromTimeout: Duration = .seconds(10)
     /// Live labelled streams with one peer (SM-F10).
