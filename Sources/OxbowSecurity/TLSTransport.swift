@@ -3,7 +3,8 @@ internal import COpenSSL
 /// A TLS connection after its handshake: two buffers inside libssl, one for each direction.
 ///
 /// Whoever drives it reads until ``ReadResult/wouldBlock`` after each ``receive(_:)``, and takes all output after
-/// each ``write(_:)``: then neither buffer holds more than was handed over at once.
+/// each ``write(_:)``: then neither buffer holds more than was handed over at once. Output may also wait after a read
+/// that throws: an alert.
 public struct TLSTransport: ~Copyable, Sendable {
     /// What a read came to.
     public enum ReadResult: Hashable, Sendable {

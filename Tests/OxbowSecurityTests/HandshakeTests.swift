@@ -115,8 +115,8 @@ struct HandshakeTests {
         try flipEachByte(channel, of: .responder)
     }
 
-    /// The receiver of a changed byte either fails or waits for bytes that never come. A byte that TLS doesn't
-    /// authenticate, such as the version in a record's header, may do no harm: then all must be as without the change.
+    /// The receiver of a changed byte either fails or waits for bytes that never come. TLS authenticates every byte but
+    /// one, the minor version in the header of the first record: that may do no harm, and then changes nothing.
     private func flipEachByte(_ channel: Channel, of role: SecurityRole) throws {
         func wire() throws -> Wire {
             Wire(
@@ -127,17 +127,19 @@ struct HandshakeTests {
         unchanged.run()
         let count = role == .initiator ? unchanged.sent.initiator.count : unchanged.sent.responder.count
         try #require(count > 200)
-        var harmless = 0
+        var harmless: [Int] = []
         for offset in 0..<count {
             let wire = try wire()
             wire.flip = (role, offset, offset % 2 == 0 ? 0x01 : 0x80)
             wire.run()
+            // The length of an ECDSA signature varies: this flight may be shorter than the first was.
+            guard offset < (role == .initiator ? wire.sent.initiator : wire.sent.responder).count else { break }
             let receiver = role == .initiator ? wire.responder.peer : wire.initiator.peer
             guard let receiver else { continue }
-            harmless += 1
+            harmless.append(offset)
             #expect(receiver == (role == .initiator ? unchanged.responder.peer : unchanged.initiator.peer))
         }
-        #expect(harmless <= (channel == .noise ? 0 : 16), "\(harmless) changes did no harm")
+        #expect(harmless == (channel == .noise ? [] : [2]))
     }
 
     @Test("waits for the rest of a truncated message", arguments: both)

@@ -56,6 +56,7 @@ struct NoiseHandshakeTests {
         #expect(outcome.peer?.peer == Identity.bob.peer)
     }
 
+    /// CVE-2019-15545, CVE-2022-24759.
     @Test("refuses an identity that didn't sign the static key", arguments: SecurityRole.each)
     func signature(role: SecurityRole) throws {
         var payload = Self.payload()

@@ -136,6 +136,35 @@ struct TLSCertificateTests {
         }
         #expect(throws: error) { _ = try Self.check(forgery.der(of: .alice)) }
     }
+
+    /// CVE-2023-39533. The signature is garbage: the size is refused before anything is computed.
+    @Test(
+        "with an RSA key of its own is refused by the key's size first",
+        arguments: [
+            (1_024, CertificateError.unsupportedKey), (2_040, .unsupportedKey), (2_048, .badSelfSignature),
+            (8_192, .badSelfSignature), (8_200, .unsupportedKey), (65_536, .unsupportedKey),
+        ])
+    func rsaSize(bits: Int, error: CertificateError) {
+        func element(_ tag: UInt8, _ parts: [UInt8]...) -> [UInt8] {
+            let content = parts.flatMap(\.self)
+            return [tag, 0x82, UInt8(content.count >> 8), UInt8(content.count & 0xff)] + content
+        }
+        func short(_ tag: UInt8, _ content: [UInt8]) -> [UInt8] { [tag, UInt8(content.count)] + content }
+        let rsa = bytes(hex: "300d06092a864886f70d0101010500")
+        let rsaWithSHA256 = bytes(hex: "300d06092a864886f70d01010b0500")
+        let modulus = [0, 0x80] + [UInt8](repeating: 0x55, count: bits / 8 - 1)
+        let key = element(0x30, element(0x02, modulus), [2, 3, 1, 0, 1])
+        let name: [UInt8] = [0x30, 0]
+        let validity = short(0x17, Array("750101000000Z".utf8)) + short(0x18, Array("40960101000000Z".utf8))
+        let identifier = bytes(hex: "060a2b0601040183a25a0101")
+        let signedKey = short(0x04, SignedKey(publicKey: [], signature: []).der)
+        let toBeSigned = element(
+            0x30, bytes(hex: "a003020102"), [2, 1, 1], rsaWithSHA256, name, short(0x30, validity), name,
+            element(0x30, rsa, element(0x03, [0], key)),
+            element(0xa3, element(0x30, element(0x30, identifier, signedKey))))
+        let signature = element(0x03, [0], [UInt8](repeating: 1, count: bits / 8))
+        #expect(throws: error) { _ = try Self.check(element(0x30, toBeSigned, rsaWithSHA256, signature)) }
+    }
 }
 
 /// The rules of the specification, each broken once, and what stays within them.
@@ -213,11 +242,11 @@ enum ForgedCertificate: CaseIterable, Sendable {
     /// of two bytes, grow with it; the signature no longer fits, which is checked later.
     private static func withUniqueIdentifier(_ der: [UInt8]) -> [UInt8] {
         let field: [UInt8] = [0x81, 2, 0, 0xaa]
-        guard
-            let extensions = der.indices.last(where: { index in
-                der[index] == 0xa3 && der[index...].prefix(20).contains(0x83) && index < der.count - 100
-            })
-        else { return der }
+        // The extensions start three headers of two bytes before the identifier of the only one.
+        let identifier = bytes(hex: "060a2b0601040183a25a0101")
+        guard let position = der.indices.first(where: { der[$0...].starts(with: identifier) }) else { return der }
+        let extensions = position - 6
+        precondition(der[extensions] == 0xa3, "the extension is longer than with an Ed25519 key")
         var result = Array(der[..<extensions]) + field + der[extensions...]
         for length in [2, 6] {
             let grown = (Int(result[length]) << 8 | Int(result[length + 1])) + field.count
