@@ -1,5 +1,22 @@
 #ifndef OXBOW_OPENSSL_SHIM_TLS_H
 #define OXBOW_OPENSSL_SHIM_TLS_H
-// What OxbowSecurity needs of libssl's macros.
+// What the TLS machine needs of libssl and libcrypto that is a macro there, and so invisible to Swift.
 #include <openssl/ssl.h>
+
+/// Sets what every context of ours has: TLS 1.3 alone, no tickets, no resumption, no renegotiation, no compression,
+/// no early data, both sides authenticated, at most `maximum_certificates` bytes of the other side's certificates.
+/// Returns 1, or 0 when libssl refused one of them.
+int oxbow_tls_context_configure(SSL_CTX *context, long maximum_certificates);
+
+/// `SSL_CTX_add1_chain_cert`: a second certificate behind the first, which only a misbehaving peer sends.
+int oxbow_tls_context_add_chain_certificate(SSL_CTX *context, X509 *certificate);
+
+/// `sk_X509_num`, and 0 for no stack.
+int oxbow_tls_certificate_count(const STACK_OF(X509) *certificates);
+
+/// `EVP_EC_gen` for P-256: a fresh key for a certificate, or NULL. Draws on libcrypto's random numbers.
+EVP_PKEY *oxbow_tls_generate_p256(void);
+
+/// `OPENSSL_free`.
+void oxbow_tls_free(void *memory);
 #endif

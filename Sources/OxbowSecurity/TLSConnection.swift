@@ -1,0 +1,122 @@
+internal import COpenSSL
+internal import COpenSSLShim
+internal import OxbowCore
+
+/// One of libssl's connections between two memory buffers, freed with the value.
+///
+/// `@unchecked Sendable`: there is one owner at a time, and libssl ties a connection to no thread.
+struct TLSConnection: ~Copyable, @unchecked Sendable {
+    let ssl: OpaquePointer
+    /// What libssl reads: bytes from the other side. Owned by `ssl`.
+    private let incoming: OpaquePointer
+    /// What libssl writes: bytes for the other side. Owned by `ssl`.
+    private let outgoing: OpaquePointer
+    let check: TLSPeerCheck
+    /// No function of libssl may be called on a connection that failed.
+    private(set) var hasFailed = false
+
+    /// `offer` is the initiator's list of application protocols, and nil `check`'s: tests offer what we never would.
+    init(
+        role: SecurityRole, context: TLSContext, check: TLSPeerCheck, offer: [UInt8]? = nil
+    ) throws(SecurityError) {
+        guard let ssl = SSL_new(context.pointer) else { throw .local("no memory for a TLS connection") }
+        let incoming = BIO_new(BIO_s_mem())
+        let outgoing = BIO_new(BIO_s_mem())
+        let offer = offer ?? check.offer
+        // Unlike libssl's other functions, the last one gives 0 when it has succeeded.
+        guard let incoming, let outgoing, SSL_set_ex_data(ssl, TLSPeerCheck.applicationData, check.pointer) == 1,
+            SSL_set_alpn_protos(ssl, offer, UInt32(offer.count)) == 0
+        else {
+            BIO_free(incoming)
+            BIO_free(outgoing)
+            SSL_free(ssl)
+            throw .local("libssl refused a TLS connection")
+        }
+        SSL_set_bio(ssl, incoming, outgoing)
+        switch role {
+        case .initiator: SSL_set_connect_state(ssl)
+        case .responder: SSL_set_accept_state(ssl)
+        }
+        self.ssl = ssl
+        self.incoming = incoming
+        self.outgoing = outgoing
+        self.check = check
+    }
+
+    deinit {
+        SSL_free(ssl)
+    }
+
+    /// Hands bytes from the other side to libssl, which copies them.
+    mutating func feed(_ bytes: UnsafeRawBufferPointer) throws(SecurityError) {
+        guard !hasFailed else { throw .closed }
+        guard let base = bytes.baseAddress, !bytes.isEmpty else { return }
+        precondition(bytes.count <= Int(Int32.max), "more than 2 GiB at once")
+        guard BIO_write(incoming, base, Int32(bytes.count)) == Int32(bytes.count) else {
+            throw fail(.local("no memory for bytes from the other side"))
+        }
+    }
+
+    /// How many bytes wait to be sent.
+    var pendingOutput: Int {
+        BIO_ctrl_pending(outgoing)
+    }
+
+    /// Moves bytes that wait to be sent into `buffer` and gives their count.
+    mutating func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        guard let base = buffer.baseAddress, !buffer.isEmpty else { return 0 }
+        return Int(max(0, BIO_read(outgoing, base, Int32(clamping: buffer.count))))
+    }
+
+    mutating func takeOutput() -> [UInt8] {
+        let pending = pendingOutput
+        return [UInt8](unsafeUninitializedCapacity: pending) { buffer, count in
+            count = takeOutput(into: UnsafeMutableRawBufferPointer(buffer))
+        }
+    }
+
+    /// What one of libssl's functions came to.
+    enum Outcome: Equatable {
+        case done
+        case needsInput
+        /// The other side sent close_notify.
+        case ended
+    }
+
+    /// Runs one of libssl's functions, which returns 1 when it has succeeded.
+    mutating func run(_ operation: (OpaquePointer) -> Int32) throws(SecurityError) -> Outcome {
+        guard !hasFailed else { throw .closed }
+        // libssl looks into the thread's error queue to tell what happened: nothing older may stand in it.
+        ERR_clear_error()
+        let result = operation(ssl)
+        if result == 1 { return .done }
+        switch SSL_get_error(ssl, result) {
+        case SSL_ERROR_WANT_READ: return .needsInput
+        case SSL_ERROR_ZERO_RETURN: return .ended
+        default: throw fail(check.refusal ?? Self.queuedError())
+        }
+    }
+
+    mutating func fail(_ error: SecurityError) -> SecurityError {
+        hasFailed = true
+        ERR_clear_error()
+        return error
+    }
+
+    /// The first entry of the error queue is the cause; later ones are its consequences.
+    private static func queuedError() -> SecurityError {
+        let code = ERR_peek_error()
+        let reason = ERR_GET_REASON(code)
+        let alertOffset = 1000  // SSL_AD_REASON_OFFSET: libssl's reasons from here on are alerts that were received.
+        if ERR_GET_LIB(code) == ERR_LIB_SSL {
+            switch reason {
+            case Int32(alertOffset)..<Int32(alertOffset + 256):
+                return .tlsAlert(TLSAlert(code: UInt8(truncatingIfNeeded: Int(reason) - alertOffset)))
+            case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return .certificate(.missing)
+            case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC: return .decryptionFailed
+            default: break
+            }
+        }
+        return .tls(ERR_reason_error_string(code).map { String(cString: $0) } ?? "an unknown error (\(code))")
+    }
+}
