@@ -49,7 +49,7 @@ bench: bootstrap ## Measure speed beside references in the same run: SECONDS=per
 
 .PHONY: docs
 docs: bootstrap ## Build the documentation of the library's targets
-	@scripts/docs
+	@scripts/docs $(JSON_FLAG)
 
 .PHONY: clean
 clean: ## Remove what was built (.peers stays: delete it by hand)

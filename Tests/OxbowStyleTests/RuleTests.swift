@@ -116,10 +116,13 @@ import Testing
                 deinit {
                 }
                 static func == (a: S, b: S) -> Bool { true }
+                static func < (a: S, b: S) -> Bool {
+                    true
+                }
             }
             """)
         let found = functionLengths(in: text).map { "\($0.name) \($0.line) \($0.length)" }
-        #expect(found == ["init 9 1", "longer 10 8", "subscript 18 3", "deinit 21 2", "a 23 1"])
+        #expect(found == ["init 9 1", "longer 10 8", "subscript 18 3", "deinit 21 2", "== 23 1", "< 24 3"])
     }
 
     @Test(

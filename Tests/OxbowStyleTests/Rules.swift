@@ -77,41 +77,36 @@ struct FunctionLength {
 /// The lengths of all functions, initializers and subscripts with a body.
 func functionLengths(in text: SwiftText) -> [FunctionLength] {
     text.code.indices.flatMap { index in
-        declaredFunctions(in: text.code[index]).compactMap { name in
-            bodyEnd(of: text, from: index, at: name).map {
+        declaredFunctions(in: text.code[index]).compactMap { name, keyword in
+            bodyEnd(of: text, from: index, keyword).map {
                 FunctionLength(name: name, line: index + 1, length: $0 - index + 1)
             }
         }
     }
 }
 
-private func declaredFunctions(in line: String) -> [String] {
-    let found = words(in: line)
-    return found.indices.compactMap { index in
-        let word = found[index]
+private func declaredFunctions(in line: String) -> [(name: String, keyword: Word)] {
+    words(in: line).compactMap { word in
         guard word.before != "." else { return nil }
         switch word.text {
-        case "func": return index + 1 < found.count ? found[index + 1].text : "func"
-        case "init" where word.after.0 == "(" || word.after.0 == "?" || word.after.0 == "<": return "init"
-        case "deinit" where word.after.0 == " ": return "deinit"
-        case "subscript" where word.after.0 == "(" || word.after.0 == "<": return "subscript"
+        case "func":
+            let name = line.dropFirst(word.offset + 5).prefix { $0 != "(" && $0 != "<" && $0 != " " }
+            return (name.isEmpty ? "<" : String(name), word)
+        case "init" where word.after.0 == "(" || word.after.0 == "?" || word.after.0 == "<": return ("init", word)
+        case "deinit" where word.after.0 == " ": return ("deinit", word)
+        case "subscript" where word.after.0 == "(" || word.after.0 == "<": return ("subscript", word)
         default: return nil
         }
     }
 }
 
 /// The index of the line in which the body of the declaration ends, or nil when it has none, as in a protocol.
-private func bodyEnd(of text: SwiftText, from start: Int, at name: String) -> Int? {
+private func bodyEnd(of text: SwiftText, from start: Int, _ keyword: Word) -> Int? {
     var parentheses = 0
     var braces = 0
     for index in start..<text.code.count {
-        var line = Substring(text.code[index])
-        if index == start {
-            line = line.range(ofWord: name).map { line[$0...] } ?? line
-        } else if braces == 0, parentheses == 0, !continuesDeclaration(text.code[index]) {
-            return nil
-        }
-        for character in line {
+        if index > start, braces == 0, parentheses == 0, !continuesDeclaration(text.code[index]) { return nil }
+        for character in text.code[index].dropFirst(index == start ? keyword.offset : 0) {
             switch character {
             case "(", "[": parentheses += 1
             case ")", "]": parentheses -= 1
@@ -131,16 +126,4 @@ private func bodyEnd(of text: SwiftText, from start: Int, at name: String) -> In
 private func continuesDeclaration(_ line: String) -> Bool {
     let trimmed = line.drop { $0 == " " }
     return ["{", "->", "where ", "throws", "async", ")", "rethrows"].contains { trimmed.hasPrefix($0) }
-}
-
-extension Substring {
-    fileprivate func range(ofWord word: String) -> Index? {
-        var rest = self
-        while let first = rest.firstIndex(of: word.first ?? " ") {
-            rest = rest[first...]
-            if rest.hasPrefix(word) { return first }
-            rest = rest.dropFirst()
-        }
-        return nil
-    }
 }

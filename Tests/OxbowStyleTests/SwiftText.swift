@@ -143,6 +143,8 @@ private struct Scanner {
 /// A word of code with the characters beside it.
 struct Word {
     let text: String
+    /// How many characters of the line stand before it.
+    let offset: Int
     /// The character right before the word, and the two right behind it (blanks at the ends of the line).
     let before: Character
     let after: (Character, Character)
@@ -166,7 +168,9 @@ func words(in line: String) -> [Word] {
         }
         let at = { (place: Int) in characters.indices.contains(place) ? characters[place] : " " }
         words.append(
-            Word(text: String(characters[start..<index]), before: at(start - 1), after: (at(index), at(index + 1))))
+            Word(
+                text: String(characters[start..<index]), offset: start, before: at(start - 1),
+                after: (at(index), at(index + 1))))
     }
     return words
 }
