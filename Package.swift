@@ -50,5 +50,6 @@ let package = Package(
         tests("OxbowMuxTests", ["OxbowCore", "OxbowMux"]),
         tests("OxbowMigrationTests", ["OxbowCore", "OxbowMigration"]),
         tests("OxbowProtocolsTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowProtocols"]),
+        tests("OxbowStyleTests", []),
     ]
 )

@@ -1,0 +1,209 @@
+"""The go-libp2p daemon as an interop program (the contract is in `Interop/README.md`).
+
+The daemon's tunnels can't half-close: a FIN in one direction closes both. So its echo counts bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import contract, wire
+from .daemon import Daemon
+
+_FLAGS = {"noise": ("-tls=0",), "tls": ("-noise=0",)}
+_IO_TIMEOUT = 120.0
+_SETTLE_TIMEOUT = 10.0
+
+
+def main() -> int:
+    """Runs as the listener or the dialer that the command line asks for."""
+    options = contract.parse("go_peer")
+    contract.exit_when_orphaned()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with _daemon(options) as daemon:
+        if options.command == "listen":
+            return _listen(daemon)
+        peer = wire.split_peer(options.target)[1]
+        cases = {
+            "identify": lambda: _identify(daemon, peer),
+            "ping": lambda: _ping(daemon, peer, options.count),
+            "echo": lambda: _echo(daemon, peer, options.bytes),
+            "streams": lambda: _streams(daemon, peer, options.count, options.bytes),
+            "vanish": lambda: _vanish(daemon, peer),
+        }
+
+        def connect_and_run() -> tuple[bool, dict[str, object]]:
+            transport, _ = wire.split_peer(options.target)
+            daemon.connect(peer, transport)
+            return cases[options.case]()
+
+        return contract.run_case(options.case, connect_and_run)
+
+
+@contextlib.contextmanager
+def _daemon(options: contract.Options) -> Iterator[Daemon]:
+    folder = Path(os.environ["OXBOW_PEERS"])
+    with tempfile.TemporaryDirectory(prefix="go-key-") as keys:
+        flags = list(_FLAGS[options.security])
+        if options.key_type != "ed25519":
+            key = Path(keys) / "key"
+            subprocess.run([sys.executable, "-m", "peers.make_key", options.key_type, str(key)], check=True)
+            flags += ["-id", str(key)]
+        listen = [options.listen] if options.command == "listen" else []
+        with Daemon(folder / "bin" / "p2pd", listen, flags) as daemon:
+            yield daemon
+
+
+def _listen(daemon: Daemon) -> int:
+    daemon.handle(contract.ECHO, _serve_echo)
+    daemon.handle(contract.XFER, _serve_xfer)
+    suffix = f"/p2p/{daemon.peer_id}"
+    addresses = [address if address.endswith(suffix) else address + suffix for address in daemon.addresses]
+    contract.emit(peer_id=daemon.peer_id, addrs=addresses)
+    signal.pause()
+    return 0
+
+
+def _serve_echo(stream: socket.socket) -> None:
+    progress = contract.Progress(contract.ECHO)
+    try:
+        while data := stream.recv(contract.CHUNK):
+            progress.receive(len(data))
+            stream.sendall(data)
+            progress.sent += len(data)
+    except OSError as error:
+        progress.end("error", str(error))
+    else:
+        progress.end("eof")
+
+
+def _serve_xfer(stream: socket.socket) -> None:
+    progress = contract.Progress(contract.XFER)
+    try:
+        up, down = struct.unpack(">QQ", _receive_exactly(stream, 16))
+        while progress.received < up:
+            data = stream.recv(min(contract.CHUNK, up - progress.received))
+            if not data:
+                raise EOFError(f"the stream ended after {progress.received} of {up} bytes")
+            progress.receive(len(data))
+        while progress.sent < down:
+            count = min(contract.CHUNK, down - progress.sent)
+            stream.sendall(bytes(count))
+            progress.sent += count
+    except (OSError, EOFError) as error:
+        progress.end("error", str(error))
+    else:
+        progress.end("eof")
+
+
+def _receive_exactly(stream: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        chunk = stream.recv(count - len(data))
+        if not chunk:
+            raise EOFError(f"the stream ended after {len(data)} of {count} bytes")
+        data += chunk
+    return data
+
+
+def _identify(daemon: Daemon, peer: str) -> tuple[bool, dict[str, object]]:
+    with daemon.open_stream(peer, contract.IDENTIFY) as stream:
+        return True, wire.describe_identify(wire.read_delimited(stream.recv))
+
+
+def _ping(daemon: Daemon, peer: str, count: int) -> tuple[bool, dict[str, object]]:
+    times: list[float] = []
+    with daemon.open_stream(peer, contract.PING) as stream:
+        for _ in range(count):
+            payload = random.randbytes(contract.PING_LENGTH)
+            started = time.monotonic()
+            stream.sendall(payload)
+            if _receive_exactly(stream, len(payload)) != payload:
+                return False, {"rtt_ms": times}
+            times.append(round((time.monotonic() - started) * 1000, 3))
+    return True, {"rtt_ms": times}
+
+
+def _echo_on(stream: socket.socket, total: int) -> contract.Echo:
+    """Sends `total` bytes while it reads as many back."""
+    echo = contract.Echo(total)
+    stream.settimeout(_IO_TIMEOUT)
+
+    def send() -> None:
+        with contextlib.suppress(OSError):  # the reader sees the same end and reports it
+            for chunk in echo.chunks():
+                stream.sendall(chunk)
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    while echo.received < total:
+        data = stream.recv(contract.CHUNK)
+        if not data:
+            raise EOFError(f"the echo ended after {echo.received} of {total} bytes")
+        echo.receive(data)
+    sender.join(_IO_TIMEOUT)
+    return echo
+
+
+def _echo(daemon: Daemon, peer: str, total: int) -> tuple[bool, dict[str, object]]:
+    with daemon.open_stream(peer, contract.ECHO) as stream:
+        echo = _echo_on(stream, total)
+    return echo.is_equal, {"bytes": echo.received, "sha256_equal": echo.is_equal, "half_close": False}
+
+
+def _streams(daemon: Daemon, peer: str, count: int, total: int) -> tuple[bool, dict[str, object]]:
+    """Opens all streams before the first byte flows on any, then uses them all at once."""
+    streams = [daemon.open_stream(peer, contract.ECHO) for _ in range(count)]
+    good: list[bool] = []
+
+    def use(stream: socket.socket) -> None:
+        with stream, contextlib.suppress(OSError, EOFError):
+            good.append(_echo_on(stream, total).is_equal)
+
+    threads = [threading.Thread(target=use, args=(stream,), daemon=True) for stream in streams]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(_IO_TIMEOUT)
+    return sum(good) == count, {"count": count, "ok_count": sum(good)}
+
+
+def _vanish(daemon: Daemon, peer: str) -> tuple[bool, dict[str, object]]:
+    """Echoes without end until the peer is gone. The daemon's tunnel shows that as an end, whatever its reason."""
+    progress = contract.Progress(contract.ECHO)
+    stream = daemon.open_stream(peer, contract.ECHO)
+
+    def send() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                stream.sendall(bytes(contract.CHUNK))
+
+    threading.Thread(target=send, daemon=True).start()
+    ending = "the daemon closed the tunnel"
+    try:
+        while data := stream.recv(contract.CHUNK):
+            progress.receive(len(data))
+    except OSError as error:
+        ending = f"{type(error).__name__}: {error}"
+    stream.close()
+    deadline = time.monotonic() + _SETTLE_TIMEOUT
+    while daemon.connected_peers() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    left = len(daemon.connected_peers())
+    return left == 0, {"typed_error": ending, "connections_left": left, "streams_left": 0}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

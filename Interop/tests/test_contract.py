@@ -1,0 +1,43 @@
+"""The parts that all programs share."""
+
+import unittest
+
+from peers import contract
+
+
+class EchoTests(unittest.TestCase):
+    TOTAL = 3 * contract.CHUNK + 5
+
+    def echoed(self, chunks: list[bytes], echo: contract.Echo) -> bool:
+        for chunk in chunks:
+            echo.receive(chunk)
+        return echo.is_equal
+
+    def test_what_was_sent_is_equal(self) -> None:
+        echo = contract.Echo(self.TOTAL)
+        chunks = list(echo.chunks())
+        self.assertEqual(sum(map(len, chunks)), self.TOTAL)
+        self.assertTrue(self.echoed(chunks, echo))
+
+    def test_loss_doubling_and_reordering_are_seen(self) -> None:
+        for change in (
+            lambda chunks: chunks[:-1],
+            lambda chunks: [*chunks, chunks[0]],
+            lambda chunks: [chunks[1], chunks[0], *chunks[2:]],
+            lambda chunks: [chunks[0], chunks[0], *chunks[2:]],
+        ):
+            echo = contract.Echo(self.TOTAL)
+            self.assertFalse(self.echoed(change(list(echo.chunks())), echo))
+
+
+class OptionsTests(unittest.TestCase):
+    def test_dial(self) -> None:
+        options = contract.parse("x", ["dial", "/a/p2p/b", "--case", "echo", "--bytes", "5", "--no-half-close"])
+        self.assertEqual(
+            (options.command, options.target, options.case, options.bytes), ("dial", "/a/p2p/b", "echo", 5)
+        )
+        self.assertFalse(options.half_close)
+
+    def test_listen(self) -> None:
+        options = contract.parse("x", ["listen", "--security", "tls", "--key-type", "rsa"])
+        self.assertEqual((options.security, options.key_type, options.case), ("tls", "rsa", ""))

@@ -1,0 +1,56 @@
+# One vocabulary for everyone: `make help` lists it. Each command first installs what is missing, ends with a summary
+# line, and fails when anything fell short. JSON=1 makes the last line one JSON object with the figures.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# OXBOW_STRICT=1 in the environment turns warnings into errors, as CI does; it passes through to every build.
+SWIFT ?= swift
+OXBOW := .build/release/oxbow
+JSON_FLAG := $(if $(JSON),--json)
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: bootstrap
+bootstrap: ## Install what is missing (apt packages; asks for nothing when all is there)
+	@scripts/bootstrap
+
+.PHONY: build
+build: bootstrap ## Build everything, for debugging
+	$(SWIFT) build
+
+$(OXBOW): FORCE
+	$(SWIFT) build -c release --product oxbow
+FORCE:
+
+.PHONY: demo
+demo: bootstrap $(OXBOW) ## Move a live stream while a file flows: FILE=path or SIZE=MiB, DEMO_ARGS=more
+	@$(OXBOW) demo $(if $(FILE),"$(FILE)") $(if $(SIZE),--size $(SIZE)) $(JSON_FLAG) $(DEMO_ARGS)
+
+.PHONY: test
+test: bootstrap ## Build and pass all tests: FILTER=regex for some of them
+	@scripts/test $(JSON_FLAG) $(if $(FILTER),--filter '$(FILTER)')
+
+.PHONY: lint
+lint: bootstrap ## Check format, generated code, scripts, imports and warnings
+	@scripts/lint $(JSON_FLAG)
+
+.PHONY: interop
+interop: ## Run against libp2p peers of others: QUICK=1, ONLY='go/tls/*', WRITE=table.md
+	@scripts/bootstrap --with-peers
+	@$(MAKE) --no-print-directory $(OXBOW)
+	@Interop/run $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)
+
+.PHONY: bench
+bench: bootstrap ## Measure speed beside references in the same run: SECONDS=per measurement
+	@Benchmarks/run $(if $(SECONDS),--seconds $(SECONDS)) $(JSON_FLAG)
+
+.PHONY: docs
+docs: bootstrap ## Build the documentation of the library's targets
+	@scripts/docs $(JSON_FLAG)
+
+.PHONY: clean
+clean: ## Remove what was built (.peers stays: delete it by hand)
+	rm -rf .build .build-strict
