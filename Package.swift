@@ -16,7 +16,7 @@ let oxbow: [SwiftSetting] = [
 // Warnings fail CI, not a user who builds with a newer compiler.
 let strict: [SwiftSetting] = Context.environment["OXBOW_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
 
-func machine(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: oxbow + strict)
 }
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -27,22 +27,39 @@ let package = Package(
     name: "oxbow",
     platforms: [.macOS(.v26)],
     products: [],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
+    ],
     targets: [
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(
             name: "CProtobufC", pkgConfig: "libprotobuf-c",
             providers: [.apt(["libprotobuf-c-dev", "protobuf-c-compiler"])]),
+        .target(name: "COpenSSLShim", dependencies: ["COpenSSL"]),
         .target(name: "OxbowMessagesC", dependencies: ["CProtobufC"]),
 
-        machine("OxbowCore", []),
-        machine("OxbowWire", ["OxbowCore", "OxbowMessagesC", "CProtobufC"]),
-        machine("OxbowCrypto", ["OxbowCore", "OxbowWire", "COpenSSL", "COpenSSLShim"]),
-        machine("OxbowSecurity", ["OxbowCore", "OxbowWire", "OxbowCrypto", "COpenSSL", "COpenSSLShim"]),
-        machine("OxbowMux", ["OxbowCore"]),
-        machine("OxbowMigration", ["OxbowCore"]),
-        machine("OxbowProtocols", ["OxbowCore", "OxbowWire", "OxbowCrypto"]),
-        .target(name: "COpenSSLShim", dependencies: ["COpenSSL"]),
+        library("OxbowCore", []),
+        library("OxbowWire", ["OxbowCore", "OxbowMessagesC", "CProtobufC"]),
+        library("OxbowCrypto", ["OxbowCore", "OxbowWire", "COpenSSL", "COpenSSLShim"]),
+        library("OxbowSecurity", ["OxbowCore", "OxbowWire", "OxbowCrypto", "COpenSSL", "COpenSSLShim"]),
+        library("OxbowMux", ["OxbowCore"]),
+        library("OxbowMigration", ["OxbowCore"]),
+        library("OxbowProtocols", ["OxbowCore", "OxbowWire", "OxbowCrypto"]),
+        library(
+            "OxbowUpgrade", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowProtocols"]),
 
+        library(
+            "OxbowNIO",
+            [
+                "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
+                "OxbowProtocols", "OxbowUpgrade",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
+
+        tests("OxbowStyleTests", []),
         tests("OxbowCoreTests", ["OxbowCore"]),
         tests("OxbowWireTests", ["OxbowCore", "OxbowWire"]),
         tests("OxbowCryptoTests", ["OxbowCore", "OxbowWire", "OxbowCrypto"]),
@@ -50,6 +67,5 @@ let package = Package(
         tests("OxbowMuxTests", ["OxbowCore", "OxbowMux"]),
         tests("OxbowMigrationTests", ["OxbowCore", "OxbowMigration"]),
         tests("OxbowProtocolsTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowProtocols"]),
-        tests("OxbowStyleTests", []),
     ]
 )

@@ -37,6 +37,13 @@ extension MigrationMachine {
         return attemptFailed(resetTarget: true, at: now)
     }
 
+    /// The own attempt came to nothing before its Migrate was sent: the peer knows nothing of it, nothing is in doubt.
+    public mutating func withdrawAttempt(at now: Instant) -> [MigrationAction] {
+        guard case .asking = phase else { return [] }
+        phase = .settled
+        return [.attemptEnded(.failed)] + settle(at: now)
+    }
+
     /// SM-F2: the stream stays where it is. The peer may have accepted, so a FIN from now on is judged.
     mutating func attemptFailed(resetTarget: Bool, at now: Instant) -> [MigrationAction] {
         guard case .asking = phase else { return [] }

@@ -128,6 +128,18 @@ extension MigrationMachine {
         }
     }
 
+    /// The id of the target of an own attempt that gave way and has no answer yet (SM-F4).
+    public var yieldedID: UInt64? { yielded?.target }
+
+    /// Every id that names this stream, or names the target of an attempt of its own.
+    public var ids: [UInt64] { [id, targetID, yielded?.target].compactMap { $0 } }
+
+    /// Whether a hand-off is under way: from the Ack on, losing a leg aborts the stream (SM-F3).
+    public var isHandingOff: Bool {
+        if case .handingOff = phase { return true }
+        return false
+    }
+
     /// Whether the connection of the last migration's source may be closed abruptly, as far as this stream goes: only
     /// by the initiator, and only when it has read a byte or FIN from the responder on the target (SM-M9).
     public var mayCloseSourceAbruptly: Bool { pruning == .initiatorSawTarget }

@@ -93,4 +93,15 @@ extension YamuxSession {
         }
         return nil
     }
+
+    /// The driver had fewer bytes than the data frame that it was given had room for: another thread re-pointed the
+    /// stream's writes in between. The frame goes out with the bytes that there are, and the window of the rest comes
+    /// back.
+    public mutating func returnUnsent(_ id: YamuxStreamID, bytes: Int) {
+        precondition(bytes >= 0)
+        counts.value.bytesSent -= bytes
+        guard let index = streams.index(forKey: id) else { return }
+        streams.values[index].sendWindow += bytes
+        refresh(index)
+    }
 }

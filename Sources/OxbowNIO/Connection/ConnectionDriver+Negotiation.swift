@@ -1,0 +1,198 @@
+import NIOCore
+import OxbowCore
+import OxbowMigration
+import OxbowMux
+import OxbowProtocols
+
+// What a new underlying stream is for.
+
+extension ConnectionDriver {
+    /// Reads on in the negotiation with what has arrived.
+    func negotiate(_ stream: UnderlyingStream) {
+        guard stream.waiting.count <= limits.maximumNegotiationBytes || !stream.isNegotiating else {
+            return negotiationFailed(stream, "more than \(limits.maximumNegotiationBytes) bytes without an end")
+        }
+        var input = stream.waiting[...]
+        let count = input.count
+        do throws(StreamNegotiationError) {
+            switch stream.stage {
+            case .inbound(var negotiation):
+                let step = try negotiation.receive(&input) { owner.supports($0) }
+                stream.stage = .inbound(negotiation)
+                consumed(stream, count, &input)
+                perform(step, negotiation, stream)
+            case .outbound(var negotiation, let purpose):
+                let step = try negotiation.receive(&input)
+                stream.stage = .outbound(negotiation, purpose)
+                consumed(stream, count, &input)
+                perform(step, stream, purpose)
+            case .held, .attached, .released:
+                break
+            }
+        } catch {
+            negotiationFailed(stream, error)
+        }
+    }
+
+    private func consumed(_ stream: UnderlyingStream, _ count: Int, _ input: inout ArraySlice<UInt8>) {
+        session?.consumed(stream.id, bytes: count - input.count, at: now)
+        stream.waiting = Array(input)
+        input = []
+    }
+
+    // MARK: Inbound
+
+    private func perform(
+        _ step: InboundStreamNegotiation.Step, _ negotiation: InboundStreamNegotiation, _ stream: UnderlyingStream
+    ) {
+        switch step {
+        case .needMore(let send):
+            send.isEmpty ? () : queue(send, on: stream)
+        case .ready(let id, let label, let send):
+            guard let logical = owner.makeInboundStream(id, label: label, on: self) else {
+                return reset(stream, code: YamuxResetCode.resourceLimitExceeded)
+            }
+            stream.logical = logical
+            logical.bindSource(stream.token, carrier: self)
+            queue(send, on: stream)
+            attach(stream)
+            owner.startInboundStream(logical, on: self)
+        case .migrate(let id, let from, _, let send):
+            queue(send, on: stream)
+            stream.stage = .held(negotiation)
+            judge(stream, PeerMigrate(id: id, from: from, token: stream.token, isRepeated: false, at: now))
+        }
+    }
+
+    /// Judges a held Migrate again.
+    func judgeAgain(_ held: HeldMigrate) {
+        guard let id = streamIDs[LegToken(rawValue: held.ticket)], let stream = streams[id] else { return }
+        judge(stream, PeerMigrate(id: held.id, from: held.from, token: stream.token, isRepeated: true, at: now))
+    }
+
+    /// A held Migrate waited too long for the stream that it names (SM-F6).
+    func heldTimedOut(_ held: HeldMigrate) {
+        guard let id = streamIDs[LegToken(rawValue: held.ticket)], let stream = streams[id] else { return }
+        reset(stream, code: YamuxResetCode.none)
+    }
+
+    private func judge(_ stream: UnderlyingStream, _ migrate: PeerMigrate) {
+        guard case .held(var negotiation) = stream.stage else { return }
+        switch owner.judge(migrate, on: self) {
+        case .accepted(let logical):
+            // The state is armed: only now does the Ack go out (SM-M3).
+            stream.logical = logical
+            queue(negotiation.answer(accept: true), on: stream)
+            attach(stream)
+        case .denied:
+            queue(negotiation.answer(accept: false), on: stream)
+            stream.stage = .released
+            session?.abandon(stream.id, at: now)
+        case .held:
+            break
+        case .reset:
+            stream.stage = .released
+            reset(stream, code: YamuxResetCode.none)
+        }
+    }
+
+    // MARK: Outbound
+
+    private func perform(
+        _ step: OutboundStreamNegotiation.Step, _ stream: UnderlyingStream, _ purpose: UnderlyingStream.Purpose
+    ) {
+        switch step {
+        case .needMore(let send):
+            send.isEmpty ? () : queue(send, on: stream)
+        case .ready(let id):
+            stream.logical?.negotiated(id)
+            attach(stream)
+        case .answer(let accepted):
+            let logical = stream.logical
+            // The answer comes first: it may take the leg away, and then nobody wants its bytes.
+            stream.stage = .attached
+            logical?.answered(accepted: accepted, on: stream.token, at: now)
+            attach(stream)
+        }
+    }
+
+    // MARK: Both
+
+    private func queue(_ bytes: [UInt8], on stream: UnderlyingStream) {
+        stream.prefix.writeBytes(bytes)
+        refresh(stream)
+    }
+
+    /// The negotiation is over: what is left of the input, and everything from now on, is the application's.
+    private func attach(_ stream: UnderlyingStream) {
+        stream.stage = .attached
+        let rest = stream.waiting
+        stream.waiting = []
+        if !rest.isEmpty { stream.logical?.received(ByteBuffer(bytes: rest), on: stream.token, at: now) }
+        if stream.hasEarlyFIN { stream.logical?.finRead(on: stream.token, at: now) }
+        refresh(stream)
+    }
+
+    func negotiationTimedOut(_ token: LegToken) {
+        guard let id = streamIDs[token], let stream = streams[id], stream.isNegotiating else { return }
+        if case .outbound(_, .target) = stream.stage {
+            // The answer has a deadline of its own, which is longer: waiting for it is free (SM-F8).
+            return
+        }
+        let logical = stream.logical
+        reset(stream, code: YamuxResetCode.none)
+        logical?.fail(.negotiationTimedOut)
+    }
+
+    func negotiationFailed(_ stream: UnderlyingStream, _ what: String) {
+        fail(stream, .negotiation(what))
+    }
+
+    private func negotiationFailed(_ stream: UnderlyingStream, _ error: StreamNegotiationError) {
+        switch error {
+        case .protocolRefused(let protocols):
+            fail(stream, .protocolsNotSupported(protocols))
+        case .migrationRefused:
+            owner.peerRefusesMigration(on: self)
+            reopenUnlabelled(stream, error)
+        case .negotiation, .malformedMessage, .unexpectedAnswer, .nestedMigration, .malformedAnswer:
+            fail(stream, .negotiation(error.description))
+        }
+    }
+
+    /// SM-L1: the peer took no label after all. As long as no byte of the application went with it, a plain stream
+    /// takes its place and the application notices nothing.
+    private func reopenUnlabelled(_ stream: UnderlyingStream, _ error: StreamNegotiationError) {
+        guard case .outbound(_, .source) = stream.stage, let logical = stream.logical,
+            logical.forgetLabel(of: stream.token)
+        else { return fail(stream, .negotiation(error.description)) }
+        reset(stream, code: YamuxResetCode.none)
+        let token = LegToken(rawValue: UniqueNumber.next())
+        open(
+            logical, .source, token: token,
+            negotiation: OutboundStreamNegotiation(.plain(protocols: logical.candidates))
+        ) { [self] in
+            logical.bindSource(token, carrier: self)
+            return true
+        }
+    }
+
+    private func fail(_ stream: UnderlyingStream, _ error: StreamError) {
+        let (logical, stage) = (stream.logical, stream.stage)
+        if case .outbound(_, .target) = stage {
+            // SM-F7: the logical stream releases the leg, and goes on where it is.
+            logical?.answeredWrongly(on: stream.token, at: now)
+            return
+        }
+        reset(stream, code: YamuxResetCode.protocolViolation)
+        logical?.fail(error)
+    }
+
+    private func reset(_ stream: UnderlyingStream, code: UInt32) {
+        stream.stage = .released
+        stream.logical = nil
+        session?.reset(stream.id, code: code)
+        streams[stream.id] = nil
+        streamIDs[stream.token] = nil
+    }
+}

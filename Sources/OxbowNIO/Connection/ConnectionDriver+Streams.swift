@@ -1,0 +1,194 @@
+import DequeModule
+import NIOCore
+import OxbowCore
+import OxbowMigration
+import OxbowMux
+import OxbowProtocols
+
+// The underlying streams of the connection.
+
+extension ConnectionDriver {
+    // MARK: What the multiplexer tells
+
+    func drainEvents() {
+        while let event = session?.nextEvent() {
+            switch event {
+            case .streamOpened(let id):
+                streamOpened(id)
+            case .finRead(let id):
+                if let stream = streams[id] { finRead(stream) }
+            case .streamReset(let id, let code, let byPeer):
+                guard let stream = streams[id] else { continue }
+                let cause: StreamError =
+                    byPeer ? .resetByPeer(code: code ?? 0) : .refused("the peer broke the multiplexer's rules")
+                remove(stream)
+                streamLost(stream, cause: cause)
+                retryWaitingOpens()
+            case .streamClosed(let id):
+                if let stream = streams[id] { remove(stream) }
+                retryWaitingOpens()
+            case .acknowledged:
+                retryWaitingOpens()
+            case .goAway(let code):
+                remoteGoAway = code
+            case .roundTrip(let duration):
+                owner.connection(self, measured: duration)
+            }
+        }
+    }
+
+    private func streamOpened(_ id: YamuxStreamID) {
+        let stream = UnderlyingStream(
+            token: LegToken(rawValue: UniqueNumber.next()), id: id, stage: .inbound(InboundStreamNegotiation()))
+        add(stream)
+        session?.accept(id)
+        negotiationDeadlines.append((now + limits.negotiationTimeout, stream.token))
+    }
+
+    private func add(_ stream: UnderlyingStream) {
+        streams[stream.id] = stream
+        streamIDs[stream.token] = stream.id
+    }
+
+    private func remove(_ stream: UnderlyingStream) {
+        streams[stream.id] = nil
+        streamIDs[stream.token] = nil
+    }
+
+    private func stream(_ token: LegToken) -> UnderlyingStream? {
+        streamIDs[token].flatMap { streams[$0] }
+    }
+
+    /// The stream is gone without this side's doing.
+    func streamLost(_ stream: UnderlyingStream, cause: StreamError) {
+        if case .held = stream.stage { owner.forgetHeld(stream.token, on: self) }
+        stream.stage = .released
+        let logical = stream.logical
+        stream.logical = nil
+        logical?.lost(stream.token, cause: cause, at: now)
+    }
+
+    func streamReceived(_ stream: UnderlyingStream, _ buffer: ByteBuffer) {
+        switch stream.stage {
+        case .attached:
+            stream.logical?.received(buffer, on: stream.token, at: now)
+        case .inbound, .outbound, .held:
+            stream.waiting += buffer.readableBytesView
+            negotiate(stream)
+        case .released:
+            session?.consumed(stream.id, bytes: buffer.readableBytes, at: now)
+        }
+    }
+
+    private func finRead(_ stream: UnderlyingStream) {
+        switch stream.stage {
+        case .attached:
+            stream.logical?.finRead(on: stream.token, at: now)
+        case .inbound, .outbound:
+            stream.hasEarlyFIN = true
+            negotiationFailed(stream, "the stream ended before it was negotiated")
+        case .held:
+            // The target's opener has nothing to say on it any more: that is known once it is attached.
+            stream.hasEarlyFIN = true
+        case .released:
+            break
+        }
+    }
+
+    // MARK: What the logical stream wants
+
+    /// Asks the logical stream for the leg's levels and passes them on.
+    func refresh(_ token: LegToken) {
+        guard let stream = stream(token) else { return }
+        refresh(stream)
+    }
+
+    func refresh(_ stream: UnderlyingStream) {
+        let prefix = stream.prefix.readableBytes
+        guard let logical = stream.logical else {
+            if !stream.isFinishing { session?.setPending(stream.id, bytes: prefix) }
+            return
+        }
+        let work = logical.work(for: stream.token)
+        let carries = stream.carriesApplicationData
+        if !stream.isFinishing {
+            session?.setPending(stream.id, bytes: prefix + (carries ? work.pendingBytes : 0))
+            if carries, work.wantsFIN {
+                stream.isFinishing = true
+                session?.finish(stream.id)
+            }
+        } else if carries, work.pendingBytes == 0 {
+            // The writes went elsewhere: the FIN waits for nothing any more (SM-M4).
+            session?.setPending(stream.id, bytes: prefix)
+        }
+        if work.credit > 0 { session?.consumed(stream.id, bytes: work.credit, at: now) }
+    }
+
+    /// The logical stream has given the leg up.
+    func released(_ token: LegToken, resetCode: UInt32?) {
+        guard let stream = stream(token) else { return }
+        stream.logical = nil
+        drop(stream, resetCode: resetCode)
+    }
+
+    /// Ends an underlying stream that belongs to nobody: with a reset, or in order.
+    private func drop(_ stream: UnderlyingStream, resetCode: UInt32?) {
+        if case .held = stream.stage { owner.forgetHeld(stream.token, on: self) }
+        stream.stage = .released
+        stream.waiting = []
+        if let resetCode {
+            session?.reset(stream.id, code: resetCode)
+            remove(stream)
+            retryWaitingOpens()
+        } else {
+            session?.abandon(stream.id, at: now)
+        }
+    }
+
+    // MARK: Opening
+
+    /// Opens an underlying stream for a logical one, now or when the peer has room for it.
+    ///
+    /// - Parameter isWanted: asked just before: whether the logical stream still wants it.
+    func open(
+        _ logical: LogicalStream, _ purpose: UnderlyingStream.Purpose, token: LegToken,
+        negotiation: OutboundStreamNegotiation, isWanted: @escaping @Sendable () -> Bool
+    ) {
+        eventLoop.preconditionInEventLoop()
+        guard failure == nil, session != nil else {
+            return openFailed(logical, purpose, .connectionLost(failure ?? .transportEnded))
+        }
+        do throws(YamuxOpenError) {
+            guard let id = try session?.open(at: now) else { return }
+            guard isWanted() else { return session?.reset(id) ?? () }
+            var negotiation = negotiation
+            let flight = negotiation.start()
+            let stream = UnderlyingStream(
+                token: token, id: id, stage: .outbound(negotiation, purpose), logical: logical)
+            stream.prefix = ByteBuffer(bytes: flight)
+            add(stream)
+            negotiationDeadlines.append((now + limits.negotiationTimeout, token))
+            refresh(stream)
+        } catch .backlogFull where waitingOpens.count < limits.maximumWaitingOpens {
+            waitingOpens.append { connection in
+                connection.open(logical, purpose, token: token, negotiation: negotiation, isWanted: isWanted)
+            }
+        } catch {
+            openFailed(logical, purpose, .refused(error.description))
+        }
+    }
+
+    private func openFailed(_ logical: LogicalStream, _ purpose: UnderlyingStream.Purpose, _ error: StreamError) {
+        switch purpose {
+        case .source: logical.fail(error)
+        case .target: logical.withdrawAttempt(at: now)
+        }
+    }
+
+    private func retryWaitingOpens() {
+        guard !waitingOpens.isEmpty else { return }
+        let opens = waitingOpens
+        waitingOpens = []
+        for open in opens { open(self) }
+    }
+}

@@ -1,0 +1,312 @@
+import DequeModule
+import NIOCore
+import OxbowCore
+import OxbowMux
+import OxbowProtocols
+import OxbowSecurity
+import OxbowUpgrade
+import Synchronization
+
+/// Drives one connection: its upgrade, then its encrypted channel and its multiplexer, all on one event loop and in
+/// one object, so that between two layers there is no queue and no place to lose a byte.
+///
+/// Isolation: the stored state below "On the event loop" is touched on ``eventLoop`` only; every method says so by
+/// being called from one that checks. ``wake(_:)``, ``release(_:resetCode:)``, ``path`` and ``onLoop(_:)`` are for
+/// any thread. That is what makes the class `@unchecked Sendable`.
+final class ConnectionDriver: LegCarrier, @unchecked Sendable {
+    // For any thread.
+    let id: ConnectionID
+    let role: ConnectionRole
+    let eventLoop: any EventLoop
+    let limits: ConnectionLimits
+    private let sharedPath: Mutex<ConnectionPath>
+    private let mailbox = Mutex(Mailbox())
+
+    // On the event loop.
+    let owner: any ConnectionOwner
+    let transport: any ByteTransport
+    let muxerConfiguration: YamuxConfiguration
+    let expectedPeer: PeerID?
+    private(set) var peer: AuthenticatedPeer?
+    var upgrade: ConnectionUpgrade?
+    var upgradeInput: ArraySlice<UInt8> = []
+    var secure = RecordLayer()
+    var session: YamuxSession?
+    var ciphertext = ByteBuffer()
+    var header = ByteBuffer()
+    var streams: [YamuxStreamID: UnderlyingStream] = [:]
+    var streamIDs: [LegToken: YamuxStreamID] = [:]
+    var waitingOpens = Deque<@Sendable (ConnectionDriver) -> Void>()
+    /// When the negotiations that are running have to be over: in the order in which they began, which is the order
+    /// of their ends.
+    var negotiationDeadlines = Deque<(deadline: Instant, token: LegToken)>()
+    private var handshakeDeadline: Instant?
+    private var closeDeadline: Instant?
+    private var timer: (deadline: Instant, task: Scheduled<Void>)?
+    private var isProcessing = false
+    /// Why the connection is ending or has ended.
+    var failure: ConnectionError?
+    private(set) var isTransportClosed = false
+    var remoteGoAway: UInt32?
+
+    /// What other threads want done.
+    struct Mailbox {
+        var items: [MailboxItem] = []
+        var isScheduled = false
+    }
+
+    enum MailboxItem {
+        case wake(LegToken)
+        case release(LegToken, resetCode: UInt32?)
+        case run(@Sendable (ConnectionDriver) -> Void)
+    }
+
+    init(
+        transport: any ByteTransport, path: ConnectionPath, upgrade: consuming ConnectionUpgrade,
+        expectedPeer: PeerID?, muxer: YamuxConfiguration, limits: ConnectionLimits, owner: any ConnectionOwner
+    ) {
+        id = path.id
+        role = path.role
+        eventLoop = transport.eventLoop
+        sharedPath = Mutex(path)
+        self.transport = transport
+        self.upgrade = consume upgrade
+        self.expectedPeer = expectedPeer
+        muxerConfiguration = muxer
+        self.limits = limits
+        self.owner = owner
+    }
+
+    var path: ConnectionPath { sharedPath.withLock { $0 } }
+
+    /// The time of the connection's clock, which is the event loop's.
+    var now: Instant { Instant(eventLoop.now) }
+
+    /// Sends the first bytes. To be called once, on the event loop, before the transport delivers any.
+    func start() {
+        process {
+            handshakeDeadline = now + limits.handshakeTimeout
+            if let flight = upgrade?.start() { writeRaw(flight) }
+        }
+    }
+
+    // MARK: Any thread
+
+    func wake(_ token: LegToken) {
+        post(.wake(token))
+    }
+
+    func release(_ token: LegToken, resetCode: UInt32?) {
+        post(.release(token, resetCode: resetCode))
+    }
+
+    /// Runs `body` on the event loop, between two steps of the connection.
+    func onLoop(_ body: @escaping @Sendable (ConnectionDriver) -> Void) {
+        post(.run(body))
+    }
+
+    /// Closes the connection: in order with a goodbye, or at once. Its streams end with ``StreamError/connectionLost(_:)``.
+    func close(_ error: ConnectionError = .closedLocally, abruptly: Bool = false) {
+        onLoop { $0.end(error, abruptly: abruptly) }
+    }
+
+    /// Gives the connection up unless it stands already.
+    func cancelUpgrade() {
+        onLoop { if $0.session == nil { $0.end(.closedLocally, abruptly: true) } }
+    }
+
+    private func post(_ item: MailboxItem) {
+        let isFirst = mailbox.withLock { box in
+            box.items.append(item)
+            defer { box.isScheduled = true }
+            return !box.isScheduled
+        }
+        // While the loop is inside `process`, it looks into the mailbox again before it leaves.
+        guard isFirst, !(eventLoop.inEventLoop && isProcessing) else { return }
+        eventLoop.execute { self.process {} }
+    }
+
+    // MARK: The event loop's turn
+
+    /// How many records one turn may write before other connections of the loop get theirs.
+    private static let recordsPerTurn = 16
+
+    /// Runs `body`, then everything that it caused: messages to this connection, frames, timers.
+    func process(_ body: () -> Void) {
+        eventLoop.preconditionInEventLoop()
+        guard !isProcessing else { return body() }
+        isProcessing = true
+        body()
+        var records = 0
+        repeat {
+            drainMailbox()
+            records += flush(maximumRecords: Self.recordsPerTurn - records)
+        } while hasMail && records < Self.recordsPerTurn
+        isProcessing = false
+        if hasMail || (records >= Self.recordsPerTurn && canFlush) { eventLoop.execute { self.process {} } }
+        scheduleTimer()
+    }
+
+    private var hasMail: Bool {
+        mailbox.withLock { box in
+            if box.items.isEmpty { box.isScheduled = false }
+            return !box.items.isEmpty
+        }
+    }
+
+    private func drainMailbox() {
+        while true {
+            let items = mailbox.withLock { box in
+                defer { box.items = [] }
+                return box.items
+            }
+            guard !items.isEmpty else { return }
+            for item in items {
+                switch item {
+                case .wake(let token): refresh(token)
+                case .release(let token, let code): released(token, resetCode: code)
+                case .run(let body): body(self)
+                }
+            }
+        }
+    }
+
+    // MARK: The life of the connection
+
+    /// The upgrade is complete.
+    func opened(_ peer: AuthenticatedPeer, security: ProtocolID, isMuxerEarly: Bool) {
+        self.peer = peer
+        handshakeDeadline = nil
+        sharedPath.withLock {
+            $0.security = security
+            $0.isMuxerEarly = isMuxerEarly
+        }
+        session = YamuxSession(
+            role: role == .dialer ? .client : .server, configuration: muxerConfiguration, now: now)
+        do {
+            try owner.connection(self, opened: peer)
+        } catch {
+            end(error)
+        }
+    }
+
+    /// Ends the connection from this side. The reason that comes first counts.
+    func end(_ error: ConnectionError, abruptly: Bool = false) {
+        guard failure == nil else {
+            if abruptly { transport.close(discarding: true) }
+            return
+        }
+        failure = error
+        if error == .closedLocally { session?.goAway() }
+        dropStreams()
+        _ = flush(maximumRecords: .max)
+        sayGoodbye()
+        closeDeadline = now + limits.closeTimeout
+        transport.close(discarding: abruptly)
+    }
+
+    private func dropStreams() {
+        guard let failure else { return }
+        let lost = streams.values
+        streams = [:]
+        streamIDs = [:]
+        negotiationDeadlines = []
+        for stream in lost { streamLost(stream, cause: .connectionLost(failure)) }
+        let opens = waitingOpens
+        waitingOpens = []
+        for open in opens { open(self) }
+    }
+}
+
+// MARK: - Transport
+
+extension ConnectionDriver: ByteTransportDelegate {
+    func transport(_ transport: any ByteTransport, received buffer: ByteBuffer) {
+        process { received(buffer) }
+    }
+
+    func transportBecameWritable(_ transport: any ByteTransport) {
+        process {}
+    }
+
+    func transportClosed(_ transport: any ByteTransport, error: (any Error)?) {
+        process {
+            isTransportClosed = true
+            timer?.task.cancel()
+            timer = nil
+            closeDeadline = nil
+            handshakeDeadline = nil
+            if failure == nil {
+                failure = error.map { .transportFailed(String(describing: $0)) } ?? plainEnd
+            }
+            dropStreams()
+            owner.connection(self, closed: failure ?? .transportEnded)
+        }
+    }
+
+    /// What the end of the transport means when nothing was wrong with it: an end only if the peer announced it.
+    private var plainEnd: ConnectionError {
+        remoteGoAway.map { .closedByPeer(code: $0) } ?? .transportEnded
+    }
+}
+
+// MARK: - Timers
+
+extension ConnectionDriver {
+    private var nextDeadline: Instant? {
+        let deadlines = [
+            handshakeDeadline, closeDeadline, failure == nil ? session?.nextDeadline : nil,
+            negotiationDeadlines.first?.deadline,
+        ]
+        return deadlines.compactMap { $0 }.min()
+    }
+
+    /// One timer per connection. A deadline that moved back costs nothing: the timer looks again when it fires.
+    private func scheduleTimer() {
+        guard !isTransportClosed, let deadline = nextDeadline, deadline < .distantFuture else { return }
+        if let timer, timer.deadline <= deadline { return }
+        timer?.task.cancel()
+        let task = eventLoop.scheduleTask(deadline: NIODeadline(deadline)) { [weak self] in
+            guard let self else { return }
+            timer = nil
+            process { self.tick() }
+        }
+        timer = (deadline, task)
+    }
+
+    private func tick() {
+        let now = now
+        if let deadline = handshakeDeadline, now >= deadline {
+            handshakeDeadline = nil
+            end(.handshakeTimedOut(upgradePhase))
+        }
+        if let deadline = closeDeadline, now >= deadline {
+            closeDeadline = nil
+            transport.close(discarding: true)
+        }
+        while let first = negotiationDeadlines.first, now >= first.deadline {
+            negotiationDeadlines.removeFirst()
+            negotiationTimedOut(first.token)
+        }
+        guard failure == nil else { return }
+        do {
+            try session?.tick(at: now)
+        } catch {
+            return end(.muxer(error))
+        }
+        drainEvents()
+    }
+}
+
+extension Instant {
+    /// An event loop's time.
+    init(_ deadline: NIODeadline) {
+        self.init(nanoseconds: Int64(clamping: deadline.uptimeNanoseconds))
+    }
+}
+
+extension NIODeadline {
+    init(_ instant: Instant) {
+        self = .uptimeNanoseconds(UInt64(clamping: instant.nanoseconds))
+    }
+}

@@ -1,0 +1,186 @@
+import NIOCore
+import OxbowMux
+import OxbowSecurity
+import OxbowUpgrade
+
+/// The encrypted channel over NIO's buffers: one record in, one buffer of plaintext out, and back.
+struct RecordLayer: ~Copyable {
+    private var transport: SecureTransport?
+    private let allocator = ByteBufferAllocator()
+
+    init() {
+        transport = nil
+    }
+
+    init(_ transport: consuming SecureTransport) {
+        self.transport = consume transport
+    }
+
+    /// An empty record to fill.
+    func newRecord() -> PlaintextRecord {
+        PlaintextRecord(allocator)
+    }
+
+    /// Encrypts the record for the socket.
+    mutating func seal(_ record: inout PlaintextRecord) throws(SecurityError) -> ByteBuffer {
+        var sealed = ByteBuffer()
+        var result: Result<Void, SecurityError> = .success(())
+        switch transport.take() {
+        case .noise(var noise):
+            result = record.sealInPlace(with: &noise)
+            transport = .noise(noise)
+            sealed = record.buffer
+        case .tls(var tls):
+            result = record.withPlaintext { plaintext in
+                capture { () throws(SecurityError) in try tls.write(plaintext) }
+            }
+            sealed = Self.takeOutput(of: &tls, allocator)
+            transport = .tls(tls)
+        case nil:
+            preconditionFailure("a record before the channel stands")
+        }
+        try result.get()
+        return sealed
+    }
+
+    /// Decrypts from the front of `ciphertext`: nil when that needs more bytes.
+    mutating func open(_ ciphertext: inout ByteBuffer) throws(SecurityError) -> ByteBuffer? {
+        switch transport.take() {
+        case .noise(var noise):
+            let result = Self.open(&ciphertext, with: &noise, allocator)
+            transport = .noise(noise)
+            return try result.get()
+        case .tls(var tls):
+            let result = Self.open(&ciphertext, with: &tls, allocator)
+            transport = .tls(tls)
+            return try result.get()
+        case nil:
+            return nil
+        }
+    }
+
+    /// The channel's own goodbye, where it has one.
+    mutating func close() -> ByteBuffer? {
+        switch transport.take() {
+        case .tls(var tls):
+            tls.close()
+            let goodbye = Self.takeOutput(of: &tls, allocator)
+            transport = .tls(tls)
+            return goodbye
+        case .noise(let noise):
+            transport = .noise(noise)
+            return nil
+        case nil:
+            return nil
+        }
+    }
+
+    private static func open(
+        _ ciphertext: inout ByteBuffer, with noise: inout NoiseTransport, _ allocator: ByteBufferAllocator
+    ) -> Result<ByteBuffer?, SecurityError> {
+        guard let length = ciphertext.getInteger(at: ciphertext.readerIndex, as: UInt16.self).map(Int.init),
+            ciphertext.readableBytes >= NoiseTransport.lengthPrefix + length
+        else { return .success(nil) }
+        ciphertext.moveReaderIndex(forwardBy: NoiseTransport.lengthPrefix)
+        // The bytes of a record leave the socket's buffer here and are never copied again: slices of this buffer go
+        // to the streams. The socket's own buffer is shared with NIO's pool, so it can't be decrypted in place.
+        var plaintext = allocator.buffer(capacity: length)
+        ciphertext.readWithUnsafeReadableBytes { bytes in
+            plaintext.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<length]))
+            return length
+        }
+        let opened = plaintext.withUnsafeMutableReadableBytes { bytes in
+            capture { () throws(SecurityError) in try noise.open(bytes) }
+        }
+        return opened.map { count in
+            plaintext.moveWriterIndex(to: count)
+            return plaintext
+        }
+    }
+
+    private static func open(
+        _ ciphertext: inout ByteBuffer, with tls: inout TLSTransport, _ allocator: ByteBufferAllocator
+    ) -> Result<ByteBuffer?, SecurityError> {
+        if ciphertext.readableBytes > 0 {
+            let fed = ciphertext.withUnsafeReadableBytes { bytes in
+                capture { () throws(SecurityError) in try tls.receive(bytes) }
+            }
+            ciphertext.moveReaderIndex(forwardBy: ciphertext.readableBytes)
+            if case .failure(let error) = fed { return .failure(error) }
+        }
+        var plaintext = allocator.buffer(capacity: TLSTransport.maximumPlaintext)
+        var outcome = Result<TLSTransport.ReadResult, SecurityError>.success(.wouldBlock)
+        plaintext.writeWithUnsafeMutableBytes(minimumWritableBytes: TLSTransport.maximumPlaintext) { bytes in
+            outcome = capture { () throws(SecurityError) in try tls.read(into: bytes) }
+            guard case .success(.bytes(let count)) = outcome else { return 0 }
+            return count
+        }
+        return outcome.map { result in
+            if case .bytes = result { plaintext } else { nil }
+        }
+    }
+
+    private static func takeOutput(of tls: inout TLSTransport, _ allocator: ByteBufferAllocator) -> ByteBuffer {
+        let count = tls.pendingOutput
+        var output = allocator.buffer(capacity: count)
+        output.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { bytes in
+            tls.takeOutput(into: UnsafeMutableRawBufferPointer(rebasing: bytes.prefix(count)))
+        }
+        return output
+    }
+}
+
+/// One record's plaintext while it is filled with frames: room for the channel's overhead is kept around it, so that
+/// Noise encrypts in place.
+struct PlaintextRecord {
+    fileprivate var buffer: ByteBuffer
+    private static let capacity = NoiseTransport.maximumPlaintext
+
+    fileprivate init(_ allocator: ByteBufferAllocator) {
+        buffer = allocator.buffer(capacity: Self.capacity + NoiseTransport.overhead)
+        buffer.writeInteger(UInt16(0))
+    }
+
+    /// Bytes of plaintext that still fit.
+    var room: Int { Self.capacity - (buffer.writerIndex - NoiseTransport.lengthPrefix) }
+
+    mutating func append(_ header: YamuxFrameHeader) {
+        buffer.writeMultipleIntegers(header.firstWord, header.streamID.rawValue, header.length)
+    }
+
+    /// Leaves room for a header whose length isn't known yet.
+    ///
+    /// - Returns: where it is, for ``setHeader(_:at:)``.
+    mutating func reserveHeader() -> Int {
+        defer { buffer.writeRepeatingByte(0, count: YamuxFrameHeader.size) }
+        return buffer.writerIndex
+    }
+
+    mutating func setHeader(_ header: YamuxFrameHeader, at index: Int) {
+        buffer.setMultipleIntegers(header.firstWord, header.streamID.rawValue, header.length, at: index)
+    }
+
+    mutating func append(_ payload: inout ByteBuffer) {
+        buffer.writeBuffer(&payload)
+    }
+
+    fileprivate func withPlaintext<Value>(_ body: (UnsafeRawBufferPointer) -> Value) -> Value {
+        buffer.withUnsafeReadableBytes { bytes in
+            body(UnsafeRawBufferPointer(rebasing: bytes.dropFirst(NoiseTransport.lengthPrefix)))
+        }
+    }
+
+    fileprivate mutating func sealInPlace(with noise: inout NoiseTransport) -> Result<Void, SecurityError> {
+        let count = buffer.readableBytes - NoiseTransport.lengthPrefix
+        buffer.writeRepeatingByte(0, count: NoiseTransport.overhead - NoiseTransport.lengthPrefix)
+        return buffer.withUnsafeMutableReadableBytes { bytes in
+            let plaintext = UnsafeRawBufferPointer(rebasing: bytes[NoiseTransport.lengthPrefix...].prefix(count))
+            return capture { () throws(SecurityError) in try noise.seal(plaintext, into: bytes) }
+        }
+    }
+}
+
+/// NIO's closures rethrow without the type: the result carries it across.
+private func capture<Value>(_ body: () throws(SecurityError) -> Value) -> Result<Value, SecurityError> {
+    do throws(SecurityError) { return .success(try body()) } catch { return .failure(error) }
+}

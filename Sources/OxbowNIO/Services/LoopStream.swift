@@ -1,0 +1,86 @@
+import DequeModule
+import NIOCore
+import OxbowCore
+
+/// A logical stream driven by callbacks on one event loop: how the built-in protocols use theirs, without a task.
+///
+/// Isolation: everything happens on `eventLoop`; that is what makes the class `@unchecked Sendable`.
+final class LoopStream: @unchecked Sendable {
+    enum Event {
+        case bytes(ByteBuffer)
+        case end
+        case failed(StreamError)
+    }
+
+    let stream: LogicalStream
+    let eventLoop: any EventLoop
+    private var handler: ((Event) -> Void)?
+    private var deadline: Scheduled<Void>?
+
+    init(_ stream: LogicalStream, on eventLoop: any EventLoop) {
+        self.stream = stream
+        self.eventLoop = eventLoop
+    }
+
+    /// Calls `handler` for each arrival until the stream ends, fails, or is stopped. A stream that isn't over within
+    /// `limit` is reset. On the event loop.
+    func start(within limit: Duration?, _ handler: @escaping (Event) -> Void) {
+        self.handler = handler
+        if let limit {
+            deadline = eventLoop.scheduleTask(in: .nanoseconds(limit.saturatingNanoseconds)) {
+                self.stream.fail(.negotiationTimedOut)
+            }
+        }
+        read(returning: 0)
+    }
+
+    func write(_ bytes: [UInt8]) {
+        guard !bytes.isEmpty else { return }
+        _ = stream.tryWrite(ByteBuffer(bytes: bytes))
+    }
+
+    /// No more events; the stream's own end is the caller's business.
+    func stop() {
+        handler = nil
+        deadline?.cancel()
+        deadline = nil
+    }
+
+    /// Both sides are done with it, or it is given up.
+    func close() {
+        stop()
+        stream.closeWrite()
+    }
+
+    func reset(code: UInt32 = 0) {
+        stop()
+        stream.reset(code: code)
+    }
+
+    private func read(returning returned: Int) {
+        var returned = returned
+        while handler != nil {
+            let waiter = ReaderWaiter.loop { [self] in
+                eventLoop.inEventLoop ? read(returning: 0) : eventLoop.execute { self.read(returning: 0) }
+            }
+            switch stream.read(returning: returned, orWait: waiter) {
+            case .buffers(let buffers):
+                returned = buffers.reduce(0) { $0 + $1.readableBytes }
+                for buffer in buffers { handler?(.bytes(buffer)) }
+            case .wait:
+                return
+            case .end:
+                finish(.end)
+            case .failed(let error):
+                finish(.failed(error))
+            }
+        }
+        if returned > 0 { stream.returnCredit(returned) }
+    }
+
+    private func finish(_ event: Event) {
+        let handler = handler
+        stop()
+        handler?(event)
+    }
+}

@@ -1,0 +1,151 @@
+import NIOCore
+import OxbowCore
+import OxbowCrypto
+import OxbowProtocols
+import OxbowSecurity
+import OxbowWire
+import Synchronization
+
+// identify and identify push, on the event loop.
+
+extension Swarm {
+    /// Registers the protocols that every host speaks.
+    func registerServices() {
+        setHandler(Identify.protocolID) { [self] stream, connection in
+            tell(LoopStream(stream, on: connection.eventLoop), on: connection)
+        }
+        setHandler(Identify.pushProtocolID) { [self] stream, connection in
+            receivePush(LoopStream(stream, on: connection.eventLoop), on: connection)
+        }
+        setHandler(Ping.protocolID) { [self] stream, connection in
+            answerPings(LoopStream(stream, on: connection.eventLoop), on: connection)
+        }
+    }
+
+    // MARK: Telling
+
+    private func message(for connection: ConnectionDriver) -> IdentifyMessage {
+        var message = IdentifyMessage()
+        message.publicKey = identity.publicKey.protobuf
+        message.listenAddresses = listenAddresses.map(\.binary)
+        message.protocols = protocols.map(\.rawValue)
+        message.observedAddress = connection.path.remoteAddress?.binary
+        message.protocolVersion = Identify.protocolVersion
+        message.agentVersion = configuration.agentVersion
+        let record = PeerRecord(
+            peerID: localPeer, sequence: UInt64(clamping: unixTime()), addresses: message.listenAddresses)
+        message.signedPeerRecord = try? record.sealed(with: identity).encoded()
+        return message
+    }
+
+    private func tell(_ stream: LoopStream, on connection: ConnectionDriver) {
+        guard let bytes = try? IdentifyEncoder.encode(message(for: connection)) else { return stream.reset() }
+        stream.write(bytes)
+        stream.stream.closeWrite()
+        drain(stream)
+    }
+
+    /// Reads a stream to its end, on which nothing more should come.
+    private func drain(_ stream: LoopStream) {
+        stream.start(within: configuration.identifyTimeout) { event in
+            if case .bytes = event { stream.reset() }
+        }
+    }
+
+    /// Tells every peer that takes pushes that something about this host has changed.
+    func pushIdentify() {
+        let peers = state.withLock { Array($0.peers.values) }
+        for peer in peers where peer.state.withLock({ $0.info?.protocols.contains(Identify.pushProtocolID) == true }) {
+            guard let connection = peer.usableConnections.first else { continue }
+            let stream = openStream(to: peer, for: [Identify.pushProtocolID], on: connection, isMigratable: false)
+            let loopStream = LoopStream(stream, on: connection.eventLoop)
+            connection.onLoop { [self] in tell(loopStream, on: $0) }
+        }
+    }
+
+    // MARK: Asking
+
+    /// Asks a peer about itself on a new connection. On the connection's event loop.
+    func identify(_ peer: PeerState, on connection: ConnectionDriver) {
+        let stream = openStream(to: peer, for: [Identify.protocolID], on: connection, isMigratable: false)
+        let loopStream = LoopStream(stream, on: connection.eventLoop)
+        loopStream.stream.closeWrite()
+        read(loopStream, from: peer) { [self] info in
+            let waiters = peer.state.withLock { state in
+                state.identifying.remove(connection.id)
+                if let info {
+                    state.info = info
+                    state.dialect = info.migrationDialect
+                }
+                defer { state.identifyWaiters = [] }
+                return state.identifyWaiters
+            }
+            if let info { eventSink(.identified(peer: peer.id, info: info)) }
+            for resume in waiters { resume() }
+        }
+    }
+
+    private func receivePush(_ stream: LoopStream, on connection: ConnectionDriver) {
+        guard let peer = peer(of: connection), peer.state.withLock({ $0.pushes.take(at: connection.now) }) else {
+            return stream.reset()
+        }
+        stream.stream.closeWrite()
+        read(stream, from: peer) { [self] push in
+            guard let push else { return }
+            let info = peer.state.withLock { state in
+                if state.info == nil { state.info = push } else { state.info?.apply(push: push) }
+                state.dialect = state.info?.migrationDialect
+                return state.info
+            }
+            if let info { eventSink(.identified(peer: peer.id, info: info)) }
+        }
+    }
+
+    /// Reads one identification. `completion` gets nil when it is none; that ends the stream, nothing else.
+    private func read(
+        _ stream: LoopStream, from peer: PeerState, completion: @escaping (IdentifyInfo?) -> Void
+    ) {
+        var reader = IdentifyReader()
+        var waiting: [UInt8] = []
+        stream.start(within: configuration.identifyTimeout) { event in
+            do throws(IdentifyError) {
+                switch event {
+                case .bytes(let buffer):
+                    waiting += buffer.readableBytesView
+                    var input = waiting[...]
+                    try reader.receive(&input)
+                    waiting = Array(input)
+                case .end:
+                    let message = try reader.receiveEnd(waiting[...])
+                    completion(try IdentifyInfo(message, authenticatedWith: peer.peer.publicKey))
+                case .failed:
+                    completion(nil)
+                }
+            } catch {
+                stream.reset()
+                completion(nil)
+            }
+        }
+    }
+
+    // MARK: Ping
+
+    private func answerPings(_ stream: LoopStream, on connection: ConnectionDriver) {
+        var responder = PingResponder()
+        var waiting: [UInt8] = []
+        stream.start(within: nil) { event in
+            switch event {
+            case .bytes(let buffer):
+                waiting += buffer.readableBytesView
+                var input = waiting[...]
+                // The peer's window bounds what it may send before it reads its echoes: no more can wait here.
+                stream.write(responder.receive(&input, room: input.count))
+                waiting = Array(input)
+            case .end:
+                stream.close()
+            case .failed:
+                break
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+import DequeModule
+package import NIOCore
+import OxbowCore
+import OxbowMigration
+import Synchronization
+
+// What the application calls, from any task, and what protocols that run on an event loop call.
+
+/// What a read finds.
+enum ReadOutcome {
+    /// Everything that has arrived, in order.
+    case buffers(Deque<ByteBuffer>)
+    /// Nothing has arrived; the waiter was kept.
+    case wait
+    /// The clean end.
+    case end
+    case failed(StreamError)
+}
+
+extension LogicalStream {
+    /// Takes all there is, or keeps `waiter` until there is something.
+    ///
+    /// - Parameter returned: bytes of earlier reads that the application is done with: their window goes back.
+    func read(returning returned: Int, orWait waiter: ReaderWaiter?) -> ReadOutcome {
+        let (outcome, wake) = state.withLock { state -> (ReadOutcome, (any LegCarrier, LegToken)?) in
+            let wake = state.giveBack(returned, portion: limits.creditPortion)
+            if !state.inbound.isEmpty {
+                var batch = Deque<ByteBuffer>()
+                swap(&batch, &state.inbound)
+                return (.buffers(batch), wake)
+            }
+            if let failure = state.failure { return (.failed(failure), wake) }
+            if state.isAtEOF { return (.end, wake) }
+            guard let waiter else { return (.wait, wake) }
+            guard state.reader == nil else { return (.failed(.concurrentRead), wake) }
+            state.reader = waiter
+            return (.wait, wake)
+        }
+        if let (carrier, token) = wake { carrier.wake(token) }
+        return outcome
+    }
+
+    /// Gives back the window of bytes that the application is done with.
+    func returnCredit(_ count: Int) {
+        let wake = state.withLock { $0.giveBack(count, portion: limits.creditPortion) }
+        if let (carrier, token) = wake { carrier.wake(token) }
+    }
+
+    /// Ends the wait of a reader whose task was cancelled.
+    func cancelReader() {
+        let waiter = state.withLock { $0.takeReader() }
+        waiter?.resume()
+    }
+
+    /// What a write finds.
+    package enum WriteOutcome: Sendable {
+        case written
+        case full
+        case failed(StreamError)
+    }
+
+    /// Queues `buffer` if the queue is under its high watermark.
+    package func tryWrite(_ buffer: ByteBuffer) -> WriteOutcome {
+        let (outcome, wake) = state.withLock { state -> (WriteOutcome, (any LegCarrier, LegToken)?) in
+            if let failure = state.failure { return (.failed(failure), nil) }
+            guard !state.isWriteClosed else { return (.failed(.finished), nil) }
+            guard buffer.readableBytes > 0 else { return (.written, nil) }
+            guard state.outboundBytes < limits.writeHighWatermark else { return (.full, nil) }
+            state.outbound.append(buffer)
+            state.outboundBytes += buffer.readableBytes
+            guard !state.isOutboundSignalled, let leg = state.legs[state.machine.writeLeg] else { return (.written, nil) }
+            state.isOutboundSignalled = true
+            return (.written, (leg.carrier, leg.token))
+        }
+        if let (carrier, token) = wake { carrier.wake(token) }
+        return outcome
+    }
+
+    /// Waits until the queue has room, the stream fails or the task is cancelled.
+    package func waitForRoom() async {
+        let ticket = UniqueNumber.next()
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+                let isOver = state.withLock { state in
+                    let hasRoom = state.outboundBytes < limits.writeHighWatermark || state.failure != nil
+                    guard !hasRoom, !Task.isCancelled else { return true }
+                    state.writers.append(WriterWaiter(ticket: ticket, continuation: continuation))
+                    return false
+                }
+                if isOver { continuation.resume() }
+            }
+        } onCancel: {
+            let waiter = state.withLock { state -> WriterWaiter? in
+                guard let index = state.writers.firstIndex(where: { $0.ticket == ticket }) else { return nil }
+                return state.writers.remove(at: index)
+            }
+            waiter?.continuation.resume()
+        }
+    }
+
+    /// Closes the write side behind everything that was written.
+    package func closeWrite() {
+        change { state, effects in
+            guard state.failure == nil, !state.isWriteClosed else { return }
+            state.isWriteClosed = true
+            state.machine.closeWrite()
+            for leg in state.legs.all { effects.wakes.append((leg.carrier, leg.token)) }
+        }
+    }
+
+    /// The application is done with the stream: its write side ends behind what was written, and what the peer still
+    /// sends is dropped. If the peer hasn't ended its side in time, the stream is reset (SM-F8).
+    package func finishAll() {
+        closeWrite()
+        change { state, effects in
+            guard state.failure == nil, !state.isReadClosed else { return }
+            state.isReadClosed = true
+            state.inbound.removeAll()
+            state.credit += state.unreturnedBytes - state.staleBytes
+            (state.unreturnedBytes, state.staleBytes) = (0, 0)
+            effects.reader = state.takeReader()
+            guard !state.machine.isEnded, let leg = state.legs[state.machine.readLeg] else { return }
+            effects.wakes.append((leg.carrier, leg.token))
+            let timeout = TimeAmount.nanoseconds(limits.lingerTimeout.saturatingNanoseconds)
+            state.linger = leg.carrier.eventLoop.scheduleTask(in: timeout) { [weak self] in
+                self?.reset(code: 0)
+            }
+        }
+    }
+
+    /// Resets every leg; what was not delivered is lost (SM-F9). A stream that has ended both ways stays as it is.
+    package func reset(code: UInt32) {
+        change { state, effects in
+            guard !state.machine.isEnded else {
+                // Both directions are over on the wire: what is left is what the application has not read.
+                state.inbound.removeAll()
+                return
+            }
+            state.fail(.resetLocally(code: code), ids: state.machine.ids, resetCode: code, &effects)
+        }
+    }
+}
+
+extension LogicalStream.State {
+    /// The window of `count` bytes can go back. Bytes of earlier legs owe nothing to the present one.
+    fileprivate mutating func giveBack(_ count: Int, portion: Int) -> (any LegCarrier, LegToken)? {
+        guard count > 0, failure == nil, !isReadClosed else { return nil }
+        precondition(count <= unreturnedBytes, "more window given back than bytes arrived")
+        unreturnedBytes -= count
+        let stale = min(count, staleBytes)
+        staleBytes -= stale
+        credit += count - stale
+        guard credit >= portion, let leg = legs[machine.readLeg] else { return nil }
+        return (leg.carrier, leg.token)
+    }
+}
+
+/// Numbers that are never given twice in a process.
+enum UniqueNumber {
+    private static let counter = Atomic<UInt64>(1)
+
+    static func next() -> UInt64 {
+        counter.wrappingAdd(1, ordering: .relaxed).oldValue
+    }
+}

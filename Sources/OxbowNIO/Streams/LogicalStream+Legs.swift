@@ -1,0 +1,244 @@
+import DequeModule
+import NIOCore
+import OxbowCore
+import OxbowMigration
+import Synchronization
+
+// What the connections under the stream call, each on its own event loop.
+
+extension LogicalStream {
+    /// Binds the underlying stream on which the logical stream starts its life.
+    func bindSource(_ token: LegToken, carrier: any LegCarrier) {
+        change { state, effects in
+            guard state.failure == nil else { return effects.releases.append((carrier, token, 0)) }
+            state.legs.source = LegBinding(token: token, carrier: carrier)
+            effects.wakes.append((carrier, token))
+        }
+    }
+
+    /// What the connection is to do for the leg now.
+    func work(for token: LegToken) -> LegWork {
+        state.withLock { state in
+            var work = LegWork()
+            guard let leg = state.legs.leg(of: token) else { return work }
+            work.wantsFIN = leg != .yielded && state.machine.wantsFIN(on: leg)
+            if leg == state.machine.writeLeg {
+                work.pendingBytes = state.outboundBytes
+                state.isOutboundSignalled = work.pendingBytes > 0
+            }
+            if leg == state.machine.readLeg {
+                work.credit = state.credit
+                state.credit = 0
+            }
+            return work
+        }
+    }
+
+    /// Takes at most `maximum` bytes to frame them on the leg: from this moment they belong to it.
+    ///
+    /// - Returns: a piece of the queue, nil when nothing waits for this leg, and how many bytes wait behind it for it.
+    func takeOutbound(on token: LegToken, maximum: Int) -> (piece: ByteBuffer?, rest: Int) {
+        let (piece, rest, writers) = state.withLock { state -> (ByteBuffer?, Int, [WriterWaiter]) in
+            let leg = state.machine.writeLeg
+            guard state.legs[leg]?.token == token else { return (nil, 0, []) }
+            guard maximum > 0, !state.outbound.isEmpty else { return (nil, state.outboundBytes, []) }
+            let available = state.outbound[0].readableBytes
+            let piece: ByteBuffer?
+            if available <= maximum {
+                piece = state.outbound.removeFirst()
+            } else {
+                piece = state.outbound[0].readSlice(length: maximum)
+            }
+            let taken = min(available, maximum)
+            state.outboundBytes -= taken
+            state.legs[leg]?.bytesWritten += UInt64(taken)
+            state.isOutboundSignalled = state.outboundBytes > 0
+            let hasRoom = !state.writers.isEmpty && state.outboundBytes <= limits.writeLowWatermark
+            return (piece, state.outboundBytes, hasRoom ? state.takeWriters() : [])
+        }
+        for writer in writers { writer.continuation.resume() }
+        return (piece, rest)
+    }
+
+    /// Bytes arrived on the leg.
+    func received(_ buffer: ByteBuffer, on token: LegToken, at now: Instant) {
+        change { state, effects in
+            guard state.failure == nil, let leg = state.legs.leg(of: token), leg != .yielded else { return }
+            if state.machine.watchesData {
+                state.step(&effects, at: now) { $0.dataRead(on: leg, at: now) }
+                guard state.failure == nil else { return }
+            }
+            state.legs[leg]?.bytesRead += UInt64(buffer.readableBytes)
+            guard leg == state.machine.readLeg else {
+                state.legs[leg]?.parked.append(buffer)
+                return
+            }
+            if state.gauge.isMeasuring {
+                state.gauge.delivered(onNewLeg: leg == .source || leg == .target, at: now)
+            }
+            state.enqueue(buffer)
+            if state.isReadClosed, let binding = state.legs[leg] {
+                effects.wakes.append((binding.carrier, token))
+            }
+            effects.reader = state.takeReader()
+        }
+    }
+
+    /// The peer's FIN was read on the leg.
+    func finRead(on token: LegToken, at now: Instant) {
+        change { state, effects in
+            guard let leg = state.legs.leg(of: token) else { return }
+            state.step(&effects, at: now) { $0.finRead(on: leg, at: now) }
+        }
+    }
+
+    /// The own FIN was framed on the leg.
+    func finFramed(on token: LegToken, at now: Instant) {
+        change { state, effects in
+            guard let leg = state.legs.leg(of: token) else { return }
+            state.step(&effects, at: now) { $0.finFramed(on: leg, at: now) }
+        }
+    }
+
+    /// The leg was reset by the peer, or its connection is gone.
+    func lost(_ token: LegToken, cause: StreamError, at now: Instant) {
+        change { state, effects in
+            guard let leg = state.legs.leg(of: token) else { return }
+            state.legs[leg] = nil
+            state.step(&effects, at: now, cause: cause) { $0.lost(leg, at: now) }
+        }
+    }
+
+    /// The answer to the stream's own negotiation was read: from now on it may migrate (SM-M1).
+    func negotiated(_ id: ProtocolID) {
+        change { state, effects in
+            state.protocolID = id
+            state.machine.negotiated()
+            effects.negotiationWaiters = state.takeNegotiationWaiters()
+        }
+    }
+
+    /// The peer refused the label although it had announced support (SM-L1): gives up the underlying stream for an
+    /// unlabelled one.
+    ///
+    /// - Returns: false when bytes of the application went with the refused one; the stream then has to fail.
+    func forgetLabel(of token: LegToken) -> Bool {
+        change { state, effects in
+            guard !state.machine.isEnded, state.legs.source?.token == token, state.legs.source?.bytesWritten == 0
+            else { return false }
+            if let id = state.machine.id { effects.events.append(.labelRefused(id: id)) }
+            state.machine.forgetLabel()
+            state.legs.source = nil
+            return true
+        }
+    }
+
+    /// The stream's own negotiation failed: the application gets `error`.
+    func fail(_ error: StreamError, resetCode: UInt32 = 0) {
+        change { state, effects in
+            guard !state.machine.isEnded else { return }
+            state.fail(error, ids: state.machine.ids, resetCode: resetCode, &effects)
+        }
+    }
+}
+
+// MARK: - Migration
+
+extension LogicalStream {
+    /// Keeps the timer that looks after the deadlines, so that it can be cancelled when there is none any more.
+    func keepWatch(_ timer: Scheduled<Void>) {
+        let isWanted = state.withLock { state in
+            if state.isWatched { state.watch = timer }
+            return state.isWatched
+        }
+        if !isWanted { timer.cancel() }
+    }
+
+    /// When the machine wants to be asked again. Nil ends the watch: the next deadline asks for a new one.
+    func nextWatch() -> Instant? {
+        state.withLock { state in
+            state.isWatched = state.machine.nextDeadline != nil
+            return state.machine.nextDeadline
+        }
+    }
+
+    func tick(at now: Instant) {
+        change { state, effects in
+            let isReaderStalled = state.unreturnedBytes > 0
+            state.step(&effects, at: now) { $0.tick(at: now, isReaderStalled: isReaderStalled) }
+        }
+    }
+
+    /// Starts an attempt on a target that is about to be opened (SM-M1, SM-M2).
+    ///
+    /// - Returns: the id that the Migrate names as `from`.
+    func begin(
+        target id: UInt64, waiter: MigrationWaiter?, at now: Instant
+    ) -> Result<UInt64, MigrationRefusal> {
+        change { state, _ in
+            do throws(MigrationRefusal) {
+                try state.machine.begin(target: id, at: now)
+            } catch {
+                return .failure(error)
+            }
+            guard let from = state.machine.id else { preconditionFailure("a stream without a label migrates") }
+            state.countedMigrations += 1
+            state.gauge.begin(at: now)
+            if let waiter { state.migrationWaiters.append(waiter) }
+            state.isWatched = true
+            return .success(from)
+        }
+    }
+
+    /// The target of the attempt is open on `carrier`. False when the attempt has ended meanwhile, or gave way before
+    /// its Migrate was sent: then there is no answer to wait for.
+    func bindTarget(_ token: LegToken, carrier: any LegCarrier, id: UInt64, at now: Instant) -> Bool {
+        state.withLock { state in
+            if state.machine.yieldedID == id { _ = state.machine.lost(.yielded, at: now) }
+            guard state.machine.targetID == id, state.legs.target == nil else { return false }
+            state.legs.target = LegBinding(token: token, carrier: carrier)
+            return true
+        }
+    }
+
+    /// The target of the attempt could not be opened: its Migrate was never sent.
+    func withdrawAttempt(at now: Instant) {
+        change { state, effects in
+            state.step(&effects, at: now) { $0.withdrawAttempt(at: now) }
+        }
+    }
+
+    /// The answer was read on the target.
+    func answered(accepted: Bool, on token: LegToken, at now: Instant) {
+        change { state, effects in
+            guard let leg = state.legs.leg(of: token) else { return }
+            state.step(&effects, at: now) { $0.answered(accepted: accepted, on: leg, at: now) }
+        }
+    }
+
+    /// What was read on the target is no answer (SM-F7).
+    func answeredWrongly(on token: LegToken, at now: Instant) {
+        change { state, effects in
+            guard let leg = state.legs.leg(of: token) else { return }
+            state.step(&effects, at: now) { $0.answeredWrongly(on: leg, at: now) }
+        }
+    }
+
+    /// Judges the peer's Migrate and, when it passes and `mayAccept` does not object, arms the state for it. The caller
+    /// lets the Ack out afterwards (SM-M3).
+    func judge(
+        from: UInt64, target id: UInt64, token: LegToken, carrier: any LegCarrier, at now: Instant
+    ) -> MigrateJudgement {
+        change { state, effects in
+            let judgement = state.machine.judge(from: from)
+            guard judgement == .accept else { return judgement }
+            state.countedMigrations += 1
+            state.gauge.begin(at: now)
+            // In a glare the own target gives way (SM-F4): its leg moves aside before the peer's is bound.
+            if state.legs.target != nil { state.legs.yielded = state.legs.target }
+            state.legs.target = LegBinding(token: token, carrier: carrier)
+            state.step(&effects, at: now) { $0.accept(target: id, at: now) }
+            return judgement
+        }
+    }
+}

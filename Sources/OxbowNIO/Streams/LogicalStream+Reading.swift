@@ -1,0 +1,137 @@
+import DequeModule
+package import NIOCore
+package import OxbowCore
+import OxbowMigration
+import Synchronization
+
+/// What a reading task has taken out of a stream at once.
+struct ReadBatch {
+    var buffers = Deque<ByteBuffer>()
+    /// Bytes that the application got since window was given back last.
+    var used = 0
+}
+
+// Reading by a task.
+
+extension LogicalStream {
+    /// The next bytes, as they arrived; nil at the clean end. One task at a time.
+    ///
+    /// - Parameter maximum: how many bytes at most.
+    package func next(maximum: Int = .max) async throws(StreamError) -> ByteBuffer? {
+        while true {
+            if let buffer = takeFromBatch(maximum: maximum) { return buffer }
+            switch fillBatch() {
+            case .some(.end): return nil
+            case .some(.failed(let error)): throw error
+            case .some(.buffers), .none: continue
+            case .some(.wait): break
+            }
+            await waitForBytes()
+            if Task.isCancelled, !hasBytes { throw .cancelled }
+        }
+    }
+
+    private func takeFromBatch(maximum: Int) -> ByteBuffer? {
+        let (buffer, returned) = batch.withLock { batch -> (ByteBuffer?, Int) in
+            guard let first = batch.buffers.first else { return (nil, 0) }
+            let buffer: ByteBuffer?
+            if first.readableBytes <= maximum {
+                buffer = batch.buffers.removeFirst()
+            } else {
+                buffer = batch.buffers[0].readSlice(length: maximum)
+            }
+            batch.used += buffer?.readableBytes ?? 0
+            guard batch.used >= limits.creditPortion else { return (buffer, 0) }
+            defer { batch.used = 0 }
+            return (buffer, batch.used)
+        }
+        if returned > 0 { returnCredit(returned) }
+        return buffer
+    }
+
+    /// Takes what has arrived. Nil when it went into the batch.
+    private func fillBatch() -> ReadOutcome? {
+        let used = batch.withLock { batch in
+            defer { batch.used = 0 }
+            return batch.used
+        }
+        switch read(returning: used, orWait: nil) {
+        case .buffers(let buffers):
+            batch.withLock { $0.buffers = buffers }
+            return nil
+        case let other:
+            return other
+        }
+    }
+
+    private var hasBytes: Bool {
+        state.withLock { !$0.inbound.isEmpty || $0.isAtEOF || $0.failure != nil }
+    }
+
+    private func waitForBytes() async {
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+                let isOver = state.withLock { state in
+                    let isReady = !state.inbound.isEmpty || state.isAtEOF || state.failure != nil
+                    guard !isReady, !Task.isCancelled, state.reader == nil else { return true }
+                    state.reader = .task(continuation)
+                    return false
+                }
+                if isOver { continuation.resume() }
+            }
+        } onCancel: {
+            cancelReader()
+        }
+    }
+}
+
+// MARK: - Looking at it
+
+extension LogicalStream {
+    /// What can be seen of a stream.
+    package struct Snapshot: Sendable {
+        package var id: UInt64?
+        package var path: ConnectionPath?
+        package var migrations: [MigrationRecord] = []
+        package var migrationCount = 0
+        package var bytesRead: UInt64 = 0
+        package var bytesWritten: UInt64 = 0
+    }
+
+    /// Timers that run for the stream.
+    var timerCount: Int {
+        state.withLock { ($0.watch == nil ? 0 : 1) + ($0.linger == nil ? 0 : 1) }
+    }
+
+    package var snapshot: Snapshot {
+        state.withLock { state in
+            var snapshot = Snapshot()
+            snapshot.id = state.machine.id
+            let leg = state.legs[state.machine.writeLeg] ?? state.legs.source
+            snapshot.path = leg?.carrier.path
+            snapshot.migrations = state.gauge.records
+            snapshot.migrationCount = state.gauge.count
+            // What went on the legs that it lives on now.
+            for leg in state.legs.all {
+                snapshot.bytesRead += leg.bytesRead
+                snapshot.bytesWritten += leg.bytesWritten
+            }
+            return snapshot
+        }
+    }
+
+    /// Runs `body` once the peer has chosen a protocol, or the stream has failed.
+    package func negotiated() async throws(StreamError) -> ProtocolID {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            let isOver = state.withLock { state in
+                guard state.protocolID == nil, state.failure == nil else { return true }
+                state.negotiationWaiters.append { continuation.resume() }
+                return false
+            }
+            if isOver { continuation.resume() }
+        }
+        let (id, failure) = state.withLock { ($0.protocolID, $0.failure) }
+        if let id { return id }
+        throw failure ?? .negotiationTimedOut
+    }
+}

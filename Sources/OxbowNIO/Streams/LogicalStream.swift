@@ -1,0 +1,138 @@
+import DequeModule
+import NIOCore
+package import OxbowCore
+package import OxbowMigration
+import Synchronization
+
+/// A stream as the application holds it: what stays the same while the connections under it change.
+///
+/// It is the one object that application tasks and event loops share, and it is small: two queues of buffers, the
+/// migration machine, and the legs. Bytes to write wait here *unbound to any leg*; the connection of the leg on which
+/// they are to go takes them when it frames them. So a migration re-points two references and costs nothing per byte.
+///
+/// All state is behind one lock, held for a few instructions; nothing is called and nobody is resumed under it. Event
+/// loops are told of changes by ``LegCarrier/wake(_:)`` and then ask for the whole of what is wanted, so that no order
+/// of wake-ups on different loops can be wrong.
+package final class LogicalStream: Sendable {
+    package let key: StreamKey
+    /// What this side asked for, best first; for a stream of the peer's, what it is.
+    let candidates: [ProtocolID]
+    package let peer: PeerID
+    /// Whether this side opened the stream.
+    package let isOutbound: Bool
+    let limits: StreamLimits
+    /// Learns what concerns the peer's table of ids, the metrics and the application. Called without the lock.
+    let observer: any LogicalStreamObserver
+    let state: Mutex<State>
+    /// What the reading task has taken and not used yet; only that task touches it, so nobody ever waits for it.
+    let batch = Mutex(ReadBatch())
+
+    struct State {
+        var machine: MigrationMachine
+        var legs = LegSet()
+        /// What the stream is for: what the peer chose, or the one candidate.
+        var protocolID: ProtocolID?
+        var negotiationWaiters: [@Sendable () -> Void] = []
+
+        var outbound = Deque<ByteBuffer>()
+        var outboundBytes = 0
+        /// The write leg's loop knows that there are bytes: no need to wake it for each write.
+        var isOutboundSignalled = false
+        var isWriteClosed = false
+        /// Nobody reads any more: what arrives is dropped, and its window goes back, until the peer's FIN.
+        var isReadClosed = false
+        /// Ends a stream whose peer does not finish after the application has (SM-F8).
+        var linger: Scheduled<Void>?
+        var writers: [WriterWaiter] = []
+
+        var inbound = Deque<ByteBuffer>()
+        /// Bytes that arrived for the application and whose window has not been given back.
+        var unreturnedBytes = 0
+        /// Of these, how many came on earlier legs: they owe nobody a window.
+        var staleBytes = 0
+        var credit = 0
+        var isAtEOF = false
+        var reader: ReaderWaiter?
+
+        var failure: StreamError?
+        var migrationWaiters: [MigrationWaiter] = []
+        /// Migrations that the table of ids counts as under way.
+        var countedMigrations = 0
+        /// A timer looks after the machine's deadlines.
+        var isWatched = false
+        var watch: Scheduled<Void>?
+        var gauge = MigrationGauge()
+    }
+
+    init(
+        key: StreamKey, candidates: [ProtocolID], peer: PeerID, isOutbound: Bool, machine: MigrationMachine,
+        limits: StreamLimits, observer: any LogicalStreamObserver
+    ) {
+        precondition(!candidates.isEmpty, "a stream is for at least one protocol")
+        self.key = key
+        self.candidates = candidates
+        self.peer = peer
+        self.isOutbound = isOutbound
+        self.limits = limits
+        self.observer = observer
+        state = Mutex(State(machine: machine, protocolID: candidates.count == 1 ? candidates[0] : nil))
+    }
+
+    /// What the stream is for; nil while the peer chooses among several.
+    package var protocolID: ProtocolID? { state.withLock { $0.protocolID } }
+}
+
+/// The bounds of one stream's queues.
+public struct StreamLimits: Hashable, Sendable {
+    /// Bytes that may wait to be framed before a writer has to wait.
+    public var writeHighWatermark = 256 * 1_024
+    /// A waiting writer goes on when no more than this many bytes wait.
+    public var writeLowWatermark = 128 * 1_024
+    /// Window is given back to the peer in portions of at least this many bytes.
+    public var creditPortion = 128 * 1_024
+
+    /// How long a stream that the application is done with waits for the peer's end (SM-F8).
+    public var lingerTimeout: Duration = .seconds(30)
+
+    public init() {}
+}
+
+/// What a logical stream tells the table of its peer. Calls come from any thread, never under the stream's lock.
+protocol LogicalStreamObserver: AnyObject, Sendable {
+    func stream(_ stream: LogicalStream, did event: LogicalStreamEvent)
+}
+
+enum LogicalStreamEvent: Sendable {
+    /// An own attempt ended without a hand-off, or gave way: its target's id names nothing.
+    case attemptEnded(AttemptOutcome, target: UInt64)
+    /// The peer didn't take the label: the id names nothing.
+    case labelRefused(id: UInt64)
+    /// The machine has a deadline and no timer looks after it.
+    case deadlineSet(any EventLoop)
+    /// The hand-off is complete.
+    case migrated(MigrationRecord, id: UInt64, was: UInt64, role: MigrationRole)
+    /// The stream is over: cleanly, or with an error. All its ids are finished.
+    case ended(StreamError?, ids: [UInt64], migrations: Int)
+}
+
+/// Who waits for bytes.
+enum ReaderWaiter {
+    case task(UnsafeContinuation<Void, Never>)
+    case loop(@Sendable () -> Void)
+
+    func resume() {
+        switch self {
+        case .task(let continuation): continuation.resume()
+        case .loop(let callback): callback()
+        }
+    }
+}
+
+struct WriterWaiter {
+    let ticket: UInt64
+    let continuation: UnsafeContinuation<Void, Never>
+}
+
+struct MigrationWaiter {
+    let resume: @Sendable (Result<MigrationRecord, any Error>) -> Void
+}

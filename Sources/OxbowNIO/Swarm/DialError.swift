@@ -1,0 +1,79 @@
+public import OxbowCore
+
+/// Why one address didn't lead to a connection.
+public enum DialFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// No transport of this host takes the address.
+    case unsupported(String)
+    /// The address says itself that it leads to somebody else.
+    case namesAnotherPeer(PeerID)
+    /// The network could not reach it.
+    case unreachable(String)
+    /// The peer was reached, but no connection came of it.
+    case connection(ConnectionError)
+    /// The dial ended before this address had its turn, or its end.
+    case notFinished
+
+    public var description: String {
+        switch self {
+        case .unsupported(let why): "not supported: \(why)"
+        case .namesAnotherPeer(let peer): "the address names another peer, \(peer)"
+        case .unreachable(let why): "not reachable: \(why)"
+        case .connection(let error): error.description
+        case .notFinished: "not finished when the dial ended"
+        }
+    }
+}
+
+/// Why a peer could not be connected to: what happened at each of its addresses.
+public struct DialError: Error, Hashable, Sendable, CustomStringConvertible {
+    public enum Reason: Hashable, Sendable {
+        case noAddresses
+        case allFailed
+        case timedOut(Duration)
+        case cancelled
+        case tooManyDials(limit: Int)
+        case isSelf
+        case closed
+    }
+
+    public struct Attempt: Hashable, Sendable {
+        public let address: Multiaddr
+        public let failure: DialFailure
+    }
+
+    public let peer: PeerID
+    public let reason: Reason
+    public let attempts: [Attempt]
+
+    init(_ peer: PeerID, _ reason: Reason, _ attempts: [Attempt] = []) {
+        (self.peer, self.reason, self.attempts) = (peer, reason, attempts)
+    }
+
+    public var description: String {
+        let head =
+            switch reason {
+            case .noAddresses: "no address of \(peer) is known; give one, such as /ip4/192.0.2.1/tcp/4001"
+            case .allFailed: "could not connect to \(peer)"
+            case .timedOut(let limit): "could not connect to \(peer) within \(limit)"
+            case .cancelled: "the dial to \(peer) was cancelled"
+            case .tooManyDials(let limit): "\(limit) dials are running, which is the limit; try again later"
+            case .isSelf: "\(peer) is this host itself"
+            case .closed: "the host is closed"
+            }
+        return ([head] + attempts.map { "  \($0.address): \($0.failure)" }).joined(separator: "\n")
+    }
+}
+
+/// Why an address can't be listened on.
+public enum ListenError: Error, Hashable, Sendable, CustomStringConvertible {
+    case unsupported(Multiaddr)
+    case failed(Multiaddr, String)
+
+    public var description: String {
+        switch self {
+        case .unsupported(let address):
+            "can't listen on \(address): use /ip4/…/tcp/…, /ip6/…/tcp/… or /memory/…"
+        case .failed(let address, let why): "can't listen on \(address): \(why)"
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import OxbowCore
+import OxbowMigration
+import OxbowProtocols
+import OxbowSecurity
+import OxbowWire
+import Synchronization
+
+/// What a swarm knows of one connected peer: its connections, the streams with it and their labels. Any thread.
+///
+/// It lives from the peer's first connection to the end of its last; a stream keeps the one that it began with.
+final class PeerState: Sendable {
+    let peer: AuthenticatedPeer
+    let swarm: Swarm
+    let state: Mutex<State>
+
+    struct State {
+        var table: LabelTable
+        var streams: [StreamKey: LogicalStream] = [:]
+        /// In the order in which they opened.
+        var connections: [ConnectionDriver] = []
+        /// On which connection each held Migrate waits.
+        var heldOn: [UInt64: ConnectionDriver] = [:]
+        var info: IdentifyInfo?
+        var dialect: MigrationDialect?
+        /// How many identify pushes the peer may still send.
+        var pushes = TokenBucket.identifyPush
+        /// Connections on which identify has not ended.
+        var identifying: Set<ConnectionID> = []
+        var identifyWaiters: [@Sendable () -> Void] = []
+        var roundTrips: [ConnectionID: Duration] = [:]
+    }
+
+    init(
+        _ peer: AuthenticatedPeer, swarm: Swarm, isLowerPeer: Bool, labelStart: UInt64,
+        configuration: MigrationConfiguration
+    ) {
+        self.peer = peer
+        self.swarm = swarm
+        state = Mutex(
+            State(table: LabelTable(isLowerPeer: isLowerPeer, start: labelStart, configuration: configuration)))
+    }
+
+    var id: PeerID { peer.peer }
+
+    /// The connections that take new streams, best first: unlimited before relayed, then the oldest.
+    var usableConnections: [ConnectionDriver] {
+        let all = state.withLock { $0.connections }
+        return all.filter { !$0.path.isRelayed } + all.filter { $0.path.isRelayed }
+    }
+
+    /// Lets every held Migrate be judged again: something has changed (SM-F5).
+    func judgeHeldAgain() {
+        let held = state.withLock { state in
+            state.table.held.compactMap { held in state.heldOn[held.ticket].map { (held, $0) } }
+        }
+        for (held, connection) in held { connection.onLoop { $0.judgeAgain(held) } }
+    }
+
+    /// Takes a held Migrate out of the table.
+    @discardableResult
+    func takeHeld(_ ticket: UInt64) -> HeldMigrate? {
+        state.withLock { state in
+            state.heldOn[ticket] = nil
+            return state.table.release { $0.ticket == ticket }.first
+        }
+    }
+}
+
+extension PeerState: LogicalStreamObserver {
+    func stream(_ stream: LogicalStream, did event: LogicalStreamEvent) {
+        switch event {
+        case .deadlineSet(let loop):
+            swarm.watch(stream, on: loop)
+        case .labelRefused(let id):
+            state.withLock { $0.table.forget(id) }
+        case .attemptEnded(let outcome, let target):
+            state.withLock { state in
+                state.table.forget(target)
+                state.table.endMigration()
+            }
+            if outcome != .yielded { swarm.eventSink(.migrationFailed(peer: id, outcome: outcome)) }
+        case .migrated(let record, _, let was, _):
+            state.withLock { state in
+                state.table.finish(was)
+                state.table.endMigration()
+            }
+            swarm.eventSink(.streamMigrated(peer: id, protocolID: stream.protocolID, record: record))
+        case .ended(_, let ids, let migrations):
+            state.withLock { state in
+                for id in ids { state.table.finish(id) }
+                for _ in 0..<migrations { state.table.endMigration() }
+                state.streams[stream.key] = nil
+            }
+        }
+        judgeHeldAgain()
+    }
+}

@@ -1,0 +1,110 @@
+import NIOCore
+import OxbowCore
+import OxbowMigration
+import OxbowMux
+import OxbowProtocols
+import OxbowSecurity
+import OxbowWire
+import Synchronization
+
+extension Swarm {
+    // MARK: Opening
+
+    /// Opens a stream on a connection. It can be written at once when there is one candidate; the error of an open that
+    /// fails is the stream's.
+    func openStream(
+        to peer: PeerState, for candidates: [ProtocolID], on connection: ConnectionDriver, isMigratable: Bool = true
+    ) -> LogicalStream {
+        let key = StreamKey(rawValue: UniqueNumber.next())
+        let (stream, negotiation) = peer.state.withLock { state in
+            var label: UInt64?
+            // SM-L1: only when identify says so. SM-L5: and nobody opted out.
+            let mayLabel =
+                isMigratable && configuration.isMigrationEnabled && state.dialect != nil
+                && configuration.unmigratableProtocols.isDisjoint(with: candidates)
+            if mayLabel { label = try? state.table.assign(to: key) }
+            let machine = MigrationMachine(
+                id: label, isLowerPeer: state.table.isLowerPeer, isNegotiated: false,
+                configuration: configuration.migration)
+            let stream = LogicalStream(
+                key: key, candidates: candidates, peer: peer.id, isOutbound: true, machine: machine,
+                limits: configuration.stream, observer: peer)
+            state.streams[key] = stream
+            let intent: OutboundStreamNegotiation.Intent =
+                label.map { .labelled(id: $0, protocols: candidates) } ?? .plain(protocols: candidates)
+            return (stream, OutboundStreamNegotiation(intent, dialect: state.dialect ?? .draft))
+        }
+        let token = LegToken(rawValue: UniqueNumber.next())
+        connection.onLoop { connection in
+            connection.open(stream, .source, token: token, negotiation: negotiation) {
+                stream.bindSource(token, carrier: connection)
+                return true
+            }
+        }
+        return stream
+    }
+
+    // MARK: Migrating
+
+    /// Moves a live stream to `connection`. `completion` gets the record when this side's hand-off is complete, or why
+    /// it didn't happen; the stream is unharmed then, unless its own error says otherwise.
+    func migrate(
+        _ stream: LogicalStream, to connection: ConnectionDriver,
+        completion: @escaping @Sendable (Result<MigrationRecord, any Error>) -> Void
+    ) {
+        guard let peer = stream.observer as? PeerState, connection.peer?.peer == stream.peer else {
+            return completion(.failure(MigrationRefusal.ended))
+        }
+        let assigned: Result<(id: UInt64, dialect: MigrationDialect), MigrationRefusal> = peer.state.withLock { state in
+            let limit = configuration.migration.maximumConcurrent
+            guard let dialect = state.dialect else { return .failure(.notLabelled) }
+            guard state.table.beginMigration() else { return .failure(.tooMany(limit: limit)) }
+            do throws(MigrationRefusal) {
+                return .success((try state.table.assign(to: stream.key), dialect))
+            } catch {
+                state.table.endMigration()
+                return .failure(error)
+            }
+        }
+        connection.onLoop { [self] connection in
+            do throws(MigrationRefusal) {
+                let (id, dialect) = try assigned.get()
+                begin(stream, target: id, dialect: dialect, on: connection, of: peer, completion)
+            } catch {
+                completion(.failure(error))
+            }
+        }
+    }
+
+    private func begin(
+        _ stream: LogicalStream, target id: UInt64, dialect: MigrationDialect, on connection: ConnectionDriver,
+        of peer: PeerState, _ completion: @escaping @Sendable (Result<MigrationRecord, any Error>) -> Void
+    ) {
+        let now = connection.now
+        switch stream.begin(target: id, waiter: MigrationWaiter(resume: completion), at: now) {
+        case .failure(let refusal):
+            peer.state.withLock { state in
+                state.table.forget(id)
+                state.table.endMigration()
+            }
+            completion(.failure(refusal))
+        case .success(let from):
+            watch(stream, on: connection.eventLoop)
+            let token = LegToken(rawValue: UniqueNumber.next())
+            let negotiation = OutboundStreamNegotiation(.target(id: id, from: from), dialect: dialect)
+            connection.open(stream, .target, token: token, negotiation: negotiation) {
+                stream.bindTarget(token, carrier: connection, id: id, at: now)
+            }
+        }
+    }
+
+    /// Keeps the deadlines of a stream's migration (SM-F8). One timer runs as long as there is one.
+    func watch(_ stream: LogicalStream, on loop: any EventLoop) {
+        guard let deadline = stream.nextWatch() else { return }
+        let timer = loop.scheduleTask(deadline: NIODeadline(deadline)) { [self] in
+            stream.tick(at: Instant(loop.now))
+            watch(stream, on: loop)
+        }
+        stream.keepWatch(timer)
+    }
+}

@@ -1,0 +1,148 @@
+import NIOCore
+import OxbowCore
+import OxbowCrypto
+import OxbowMigration
+import OxbowProtocols
+import OxbowSecurity
+import OxbowUpgrade
+import OxbowWire
+import Synchronization
+
+/// A handler of inbound streams. It is called on the event loop of the connection on which the stream was opened and
+/// must not block it.
+typealias InboundStreamHandler = @Sendable (LogicalStream, ConnectionDriver) -> Void
+
+/// All connections of one host, the peers behind them and the streams on them. Any thread.
+final class Swarm: Sendable {
+    let identity: PrivateKey
+    let localPeer: PeerID
+    let configuration: SwarmConfiguration
+    let upgradeConfiguration: UpgradeConfiguration
+    /// Gets every event, on the thread on which it happened; must not block.
+    let eventSink: @Sendable (SwarmEvent) -> Void
+    /// The time for certificates, in seconds since 1970.
+    let unixTime: @Sendable () -> Int64
+    let state = Mutex(State())
+
+    struct State {
+        var peers: [PeerID: PeerState] = [:]
+        /// Every connection whose transport is open, upgraded or not.
+        var connections: [ConnectionID: ConnectionDriver] = [:]
+        var inboundCount = 0
+        var handlers: [ProtocolID: InboundStreamHandler] = [:]
+        /// Who waits for a connection to stand or to fail.
+        var openWaiters: [ConnectionID: @Sendable (Result<ConnectionDriver, ConnectionError>) -> Void] = [:]
+        /// Who waits for all connections to be gone.
+        var drainWaiters: [@Sendable () -> Void] = []
+        var listenAddresses: [Multiaddr] = []
+        var observedAddresses: [Multiaddr] = []
+        var dials: [PeerID: SharedDial] = [:]
+        var isClosed = false
+    }
+
+    init(
+        upgrade: UpgradeConfiguration, configuration: SwarmConfiguration,
+        unixTime: @escaping @Sendable () -> Int64, eventSink: @escaping @Sendable (SwarmEvent) -> Void
+    ) {
+        identity = upgrade.identity
+        localPeer = upgrade.identity.publicKey.peerID
+        self.configuration = configuration
+        upgradeConfiguration = upgrade
+        self.unixTime = unixTime
+        self.eventSink = eventSink
+    }
+
+    // MARK: Protocols
+
+    /// Registers a handler, or takes the one of `id` away.
+    func setHandler(_ id: ProtocolID, _ handler: InboundStreamHandler?) {
+        state.withLock { $0.handlers[id] = handler }
+    }
+
+    /// What identify tells of this host's protocols.
+    var protocols: [ProtocolID] {
+        let handled = state.withLock { $0.handlers.keys.sorted { $0.rawValue < $1.rawValue } }
+        guard configuration.isMigrationEnabled else { return handled }
+        return handled + [MigrationDialect.draft.protocolID, MigrationDialect.proofOfConcept.protocolID]
+    }
+
+    func peer(_ id: PeerID) -> PeerState? {
+        state.withLock { $0.peers[id] }
+    }
+
+    func peer(of connection: ConnectionDriver) -> PeerState? {
+        connection.peer.flatMap { peer($0.peer) }
+    }
+
+    var listenAddresses: [Multiaddr] {
+        get { state.withLock { $0.listenAddresses } }
+        set { state.withLock { $0.listenAddresses = newValue } }
+    }
+
+    // MARK: Connections
+
+    /// Takes a transport whose bytes are to become a connection. On the transport's event loop.
+    ///
+    /// - Parameter completion: called once, when the connection stands or has failed.
+    func adopt(
+        _ transport: any ByteTransport, path: ConnectionPath, expectedPeer: PeerID?,
+        completion: (@Sendable (Result<ConnectionDriver, ConnectionError>) -> Void)?
+    ) -> ConnectionDriver? {
+        let upgrade = ConnectionUpgrade(
+            role: path.role == .dialer ? .initiator : .responder, configuration: upgradeConfiguration,
+            expectedPeer: expectedPeer, unixTime: unixTime())
+        let connection = ConnectionDriver(
+            transport: transport, path: path, upgrade: upgrade, expectedPeer: expectedPeer,
+            muxer: configuration.muxer, limits: configuration.connection, owner: self)
+        let refusal: ConnectionError? = state.withLock { state in
+            guard !state.isClosed else { return .closedLocally }
+            if path.role == .listener {
+                guard state.inboundCount < configuration.limits.inboundConnections else {
+                    return .refused("\(state.inboundCount) inbound connections are open, which is the limit")
+                }
+                state.inboundCount += 1
+            }
+            state.connections[path.id] = connection
+            state.openWaiters[path.id] = completion
+            return nil
+        }
+        guard let refusal else { return connection }
+        transport.close(discarding: true)
+        if path.role == .listener { eventSink(.inboundFailed(path: path, error: refusal)) }
+        completion?(.failure(refusal))
+        return nil
+    }
+
+    /// Closes every connection and takes no new ones. `completion` runs when all are gone.
+    func close(completion: @escaping @Sendable () -> Void) {
+        let connections: [ConnectionDriver]? = state.withLock { state in
+            state.isClosed = true
+            guard !state.connections.isEmpty else { return nil }
+            state.drainWaiters.append(completion)
+            return Array(state.connections.values)
+        }
+        guard let connections else { return completion() }
+        for connection in connections { connection.close() }
+    }
+
+    /// What is alive now.
+    var census: SwarmCensus {
+        var census = SwarmCensus()
+        let peers = state.withLock { state in
+            census.connections = state.connections.count
+            census.peers = state.peers.count
+            census.dials = state.dials.count
+            return Array(state.peers.values)
+        }
+        for peer in peers {
+            peer.state.withLock { state in
+                census.streams += state.streams.count
+                census.timers += state.streams.values.reduce(0) { $0 + $1.timerCount }
+                census.labels += state.table.liveCount
+                census.heldMigrates += state.table.held.count
+                census.migrations += state.table.migrations
+            }
+        }
+        return census
+    }
+}

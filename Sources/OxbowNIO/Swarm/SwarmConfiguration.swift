@@ -1,0 +1,41 @@
+public import OxbowCore
+public import OxbowMigration
+public import OxbowMux
+import OxbowProtocols
+
+/// Everything about a swarm that isn't its identity. Each bound has a default that suits a public peer.
+public struct SwarmConfiguration: Sendable {
+    public var connection = ConnectionLimits()
+    public var stream = StreamLimits()
+    public var muxer = YamuxConfiguration()
+    public var migration = MigrationConfiguration()
+    public var limits = SwarmLimits()
+    /// Whether streams are labelled, and peers' migrations taken.
+    public var isMigrationEnabled = true
+    /// Protocols whose streams never migrate, besides identify, ping and their like (SM-L5).
+    public var unmigratableProtocols: Set<ProtocolID> = []
+    /// The software's name that identify gives.
+    public var agentVersion = Identify.agentVersion
+    /// How long a dial may take, from the first address to the last.
+    public var dialTimeout: Duration = .seconds(30)
+    /// How long the next address waits for the ones before it (RFC 8305, section 5).
+    public var dialStagger: Duration = .milliseconds(250)
+    /// How long identify may take.
+    public var identifyTimeout: Duration = .seconds(10)
+
+    public init() {}
+}
+
+/// What a swarm takes on at most.
+public struct SwarmLimits: Hashable, Sendable {
+    /// Connections that peers opened, upgraded or not.
+    public var inboundConnections = 1_024
+    /// Connections that stand with one peer.
+    public var connectionsPerPeer = 8
+    /// Addresses that one dial tries.
+    public var addressesPerDial = 32
+    /// Dials that run at once.
+    public var dials = 256
+
+    public init() {}
+}

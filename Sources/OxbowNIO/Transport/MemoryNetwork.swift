@@ -1,0 +1,44 @@
+import NIOCore
+import OxbowCore
+import Synchronization
+
+/// The addresses `/memory/N` of this process: who listens at which number.
+public final class MemoryNetwork: Sendable {
+    /// The one that hosts use unless they are given another.
+    public static let shared = MemoryNetwork()
+
+    struct Listener: Sendable {
+        let group: any EventLoopGroup
+        let accept: @Sendable (MemoryTransport, _ from: Multiaddr?) -> Void
+    }
+
+    private let listeners = Mutex<[UInt64: Listener]>([:])
+
+    public init() {}
+
+    /// Takes the number, or finds a free one for 0.
+    ///
+    /// - Returns: the number, or nil when somebody listens there.
+    func listen(at number: UInt64, _ listener: Listener) -> UInt64? {
+        listeners.withLock { listeners in
+            var chosen = number
+            while chosen == 0 || (number == 0 && listeners[chosen] != nil) { chosen = UniqueNumber.next() }
+            guard listeners[chosen] == nil else { return nil }
+            listeners[chosen] = listener
+            return chosen
+        }
+    }
+
+    func stop(at number: UInt64) {
+        listeners.withLock { $0[number] = nil }
+    }
+
+    /// Makes a pipe to the listener at `number`; nil when there is none.
+    func connect(to number: UInt64, from loop: any EventLoop, address: Multiaddr?) -> MemoryTransport? {
+        guard let listener = listeners.withLock({ $0[number] }) else { return nil }
+        let remote = listener.group.next()
+        let (near, far) = MemoryTransport.pair(loop, remote)
+        remote.execute { listener.accept(far, address) }
+        return near
+    }
+}

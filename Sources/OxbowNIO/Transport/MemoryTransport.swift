@@ -1,0 +1,140 @@
+import DequeModule
+import NIOCore
+import OxbowCore
+
+/// The properties of a link in memory.
+struct MemoryLink: Sendable {
+    /// How long each byte is under way.
+    var delay: Duration = .zero
+    /// Bytes under way or unread past which a side isn't writable.
+    var capacity = 64 * 1_024
+}
+
+/// One end of a byte pipe in memory: a ``ByteTransport`` without sockets, for tests and for streams inside a process.
+///
+/// Each end lives on an event loop of its own; they may differ. Under a loop with virtual time a link with a delay is
+/// deterministic: bytes arrive in order, each exactly `delay` after it was written.
+final class MemoryTransport: ByteTransport, @unchecked Sendable {
+    // Isolation: all stored state belongs to `eventLoop`; the ends talk to each other by tasks on the other's loop.
+    let eventLoop: any EventLoop
+    private let link: MemoryLink
+    private var other: MemoryTransport?
+    private var delegate: (any ByteTransportDelegate)?
+    private var arrived = Deque<ByteBuffer>()
+    private var isReading = true
+    private var isDelivering = false
+    private var inFlight = 0
+    private var isClosing = false
+    private var isClosed = false
+    private var hasEnded = false
+    /// Every byte that was written, when a test asked for it.
+    private(set) var sent: ByteBuffer?
+    private(set) var sentCount = 0
+
+    private init(eventLoop: any EventLoop, link: MemoryLink) {
+        self.eventLoop = eventLoop
+        self.link = link
+    }
+
+    /// Makes both ends of a pipe.
+    static func pair(
+        _ first: any EventLoop, _ second: any EventLoop, link: MemoryLink = MemoryLink(), isRecording: Bool = false
+    ) -> (MemoryTransport, MemoryTransport) {
+        let (left, right) = (MemoryTransport(eventLoop: first, link: link), MemoryTransport(eventLoop: second, link: link))
+        (left.other, right.other) = (right, left)
+        if isRecording { (left.sent, right.sent) = (ByteBuffer(), ByteBuffer()) }
+        return (left, right)
+    }
+
+    /// Starts to deliver. On the event loop.
+    func start(delegate: any ByteTransportDelegate) {
+        eventLoop.preconditionInEventLoop()
+        self.delegate = delegate
+        deliver()
+    }
+
+    var isWritable: Bool { !isClosing && inFlight < link.capacity }
+
+    func write(_ buffer: ByteBuffer) {
+        guard !isClosing, buffer.readableBytes > 0 else { return }
+        inFlight += buffer.readableBytes
+        sentCount += buffer.readableBytes
+        sent?.writeImmutableBuffer(buffer)
+        send { $0.arrive(buffer) }
+    }
+
+    func setReading(_ isOn: Bool) {
+        isReading = isOn
+        if isOn { eventLoop.execute { self.deliver() } }
+    }
+
+    func close(discarding: Bool) {
+        guard !isClosing else { return }
+        isClosing = true
+        send { $0.end() }
+        eventLoop.execute { self.closed() }
+    }
+
+    /// The line is cut: both ends learn of it, bytes under way are lost.
+    func cut() {
+        eventLoop.preconditionInEventLoop()
+        isClosing = true
+        eventLoop.execute { self.closed() }
+        let other = other
+        other?.eventLoop.execute {
+            other?.isClosing = true
+            other?.closed()
+        }
+    }
+
+    // MARK: The other end
+
+    /// Runs `body` at the other end, behind everything that was sent before.
+    private func send(_ body: @escaping @Sendable (MemoryTransport) -> Void) {
+        guard let other else { return }
+        guard link.delay > .zero else { return other.eventLoop.execute { body(other) } }
+        other.eventLoop.scheduleTask(in: .nanoseconds(link.delay.saturatingNanoseconds)) { body(other) }
+    }
+
+    private func arrive(_ buffer: ByteBuffer) {
+        guard !isClosed else { return }
+        arrived.append(buffer)
+        deliver()
+    }
+
+    private func end() {
+        hasEnded = true
+        deliver()
+    }
+
+    private func deliver() {
+        guard let delegate, !isDelivering else { return }
+        isDelivering = true
+        while isReading, !isClosed, let buffer = arrived.popFirst() {
+            let count = buffer.readableBytes
+            other.map { other in other.eventLoop.execute { other.delivered(count) } }
+            delegate.transport(self, received: buffer)
+        }
+        isDelivering = false
+        if hasEnded, arrived.isEmpty, !isClosed {
+            isClosing = true
+            closed()
+        }
+    }
+
+    private func delivered(_ count: Int) {
+        let wasFull = inFlight >= link.capacity
+        inFlight -= count
+        if wasFull, inFlight < link.capacity { delegate?.transportBecameWritable(self) }
+    }
+
+    private func closed() {
+        guard !isClosed else { return }
+        isClosed = true
+        arrived = []
+        other = nil
+        let delegate = delegate
+        self.delegate = nil
+        delegate?.transportClosed(self, error: nil)
+    }
+}

@@ -1,0 +1,93 @@
+import NIOCore
+import OxbowCore
+
+/// A channel as a ``ByteTransport``: the one handler in the pipeline of a connection.
+///
+/// Reads are asked for one by one, so that switching them off stops the socket at once; each brings up to a receive
+/// buffer's worth, which NIO allocates.
+final class SocketHandler: ChannelInboundHandler, ByteTransport {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    let eventLoop: any EventLoop
+    private let channel: any Channel
+    private weak var delegate: (any ByteTransportDelegate)?
+    /// What keeps the driver alive: it lives as long as its transport is open.
+    private var retainedDelegate: (any ByteTransportDelegate)?
+    private var context: ChannelHandlerContext?
+    private var isReading = true
+    private var isClosing = false
+    private var failure: (any Error)?
+
+    init(channel: any Channel) {
+        self.channel = channel
+        eventLoop = channel.eventLoop
+    }
+
+    /// Starts to read for `delegate`. To be called on the event loop, once, when the handler is in the pipeline.
+    func start(delegate: any ByteTransportDelegate) {
+        eventLoop.preconditionInEventLoop()
+        self.delegate = delegate
+        retainedDelegate = delegate
+        if isReading { context?.read() }
+    }
+
+    var isWritable: Bool { channel.isWritable && !isClosing }
+
+    func write(_ buffer: ByteBuffer) {
+        guard !isClosing else { return }
+        context?.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+    }
+
+    func setReading(_ isOn: Bool) {
+        guard isOn != isReading else { return }
+        isReading = isOn
+        if isOn { context?.read() }
+    }
+
+    func close(discarding: Bool) {
+        guard !isClosing else { return }
+        isClosing = true
+        guard !discarding, let context else {
+            channel.close(promise: nil)
+            return
+        }
+        // An empty write comes to its end behind everything that was written before it.
+        let channel = channel
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in channel.close(promise: nil) }
+        context.read()
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard let delegate else { return }
+        delegate.transport(self, received: unwrapInboundIn(data))
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if isReading, delegate != nil { context.read() }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { delegate?.transportBecameWritable(self) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        failure = failure ?? error
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        isClosing = true
+        let delegate = retainedDelegate
+        retainedDelegate = nil
+        delegate?.transportClosed(self, error: failure)
+    }
+}

@@ -1,0 +1,88 @@
+import NIOCore
+import NIOPosix
+import OxbowCore
+
+/// TCP over SwiftNIO: dialing and listening.
+struct TCPTransport: Sendable {
+    let group: any EventLoopGroup
+
+    /// What a socket reads at once: two of the largest Noise records, so that most of them arrive whole.
+    private static let receiveBuffer = 128 * 1_024
+    /// Past this, a connection stops to frame: enough to keep the socket busy, little enough that a migration finds
+    /// its bytes unframed.
+    private static let writeWatermark = ChannelOptions.Types.WriteBufferWaterMark(low: 32 * 1_024, high: 64 * 1_024)
+
+    /// Opens a socket to `endpoint`, with a ``SocketHandler`` in its pipeline. Names are resolved and their addresses
+    /// raced by NIO (RFC 8305).
+    ///
+    /// - Parameter willConnect: gets each channel before it connects: closing it ends the attempt.
+    func connect(
+        to endpoint: TCPEndpoint, timeout: Duration, willConnect: @escaping @Sendable (any Channel) -> Void
+    ) -> EventLoopFuture<any Channel> {
+        ClientBootstrap(group: group)
+            .connectTimeout(.nanoseconds(timeout.saturatingNanoseconds))
+            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.receiveBuffer))
+            .channelOption(.writeBufferWaterMark, value: Self.writeWatermark)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    willConnect(channel)
+                    try channel.pipeline.syncOperations.addHandler(SocketHandler(channel: channel))
+                }
+            }
+            .connect(host: endpoint.host.socketText, port: Int(endpoint.port))
+    }
+
+    /// Listens on `endpoint`, and hands each socket to `accept` on the socket's event loop.
+    func listen(
+        on endpoint: TCPEndpoint, accept: @escaping @Sendable (SocketHandler, any Channel) -> Void
+    ) -> EventLoopFuture<any Channel> {
+        ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1_024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.receiveBuffer))
+            .childChannelOption(.writeBufferWaterMark, value: Self.writeWatermark)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let handler = SocketHandler(channel: channel)
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                    accept(handler, channel)
+                }
+            }
+            .bind(host: endpoint.host.socketText, port: Int(endpoint.port))
+    }
+}
+
+extension Host {
+    /// The host as the operating system's resolver takes it.
+    var socketText: String {
+        switch self {
+        case .ip4(let address): address.description
+        case .ip6(let address, let zone): zone.map { "\(address)%\($0)" } ?? address.description
+        case .dns(let name, _): name
+        }
+    }
+}
+
+extension Multiaddr {
+    /// The TCP address of a socket; nil for a socket of another kind.
+    init?(_ address: SocketAddress?) {
+        guard let address, let port = address.port.flatMap({ UInt16(exactly: $0) }) else { return nil }
+        let host: Component?
+        switch address {
+        case .v4: host = address.ipAddress.flatMap(IPv4Address.init).map { .ip4($0) }
+        case .v6:
+            // The system writes a scope behind a link-local address; the multiaddr keeps the address.
+            let text = address.ipAddress.map { String($0.prefix { $0 != "%" }) }
+            host = text.flatMap(IPv6Address.init).map { .ip6($0) }
+        case .unixDomainSocket: host = nil
+        }
+        guard let host, let result = try? Multiaddr(components: [host, .tcp(port)]) else { return nil }
+        self = result
+    }
+}
