@@ -1,5 +1,5 @@
 import DequeModule
-import NIOCore
+package import NIOCore
 import OxbowCore
 import OxbowMux
 import OxbowProtocols
@@ -13,11 +13,11 @@ import Synchronization
 /// Isolation: the stored state below "On the event loop" is touched on ``eventLoop`` only; every method says so by
 /// being called from one that checks. ``wake(_:)``, ``release(_:resetCode:)``, ``path`` and ``onLoop(_:)`` are for
 /// any thread. That is what makes the class `@unchecked Sendable`.
-final class ConnectionDriver: LegCarrier, @unchecked Sendable {
+package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     // For any thread.
-    let id: ConnectionID
+    package let id: ConnectionID
     let role: ConnectionRole
-    let eventLoop: any EventLoop
+    package let eventLoop: any EventLoop
     let limits: ConnectionLimits
     private let sharedPath: Mutex<ConnectionPath>
     private let mailbox = Mutex(Mailbox())
@@ -77,7 +77,7 @@ final class ConnectionDriver: LegCarrier, @unchecked Sendable {
         self.owner = owner
     }
 
-    var path: ConnectionPath { sharedPath.withLock { $0 } }
+    package var path: ConnectionPath { sharedPath.withLock { $0 } }
 
     /// The time of the connection's clock, which is the event loop's.
     var now: Instant { Instant(eventLoop.now) }
@@ -106,7 +106,7 @@ final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     }
 
     /// Closes the connection: in order with a goodbye, or at once. Its streams end with ``StreamError/connectionLost(_:)``.
-    func close(_ error: ConnectionError = .closedLocally, abruptly: Bool = false) {
+    package func close(_ error: ConnectionError = .closedLocally, abruptly: Bool = false) {
         onLoop { $0.end(error, abruptly: abruptly) }
     }
 

@@ -52,6 +52,12 @@ final class LoopStream: @unchecked Sendable {
         stream.closeWrite()
     }
 
+    /// This side is done with it in either direction.
+    func finish() {
+        stop()
+        stream.finishAll()
+    }
+
     func reset(code: UInt32 = 0) {
         stop()
         stream.reset(code: code)
@@ -70,15 +76,15 @@ final class LoopStream: @unchecked Sendable {
             case .wait:
                 return
             case .end:
-                finish(.end)
+                conclude(.end)
             case .failed(let error):
-                finish(.failed(error))
+                conclude(.failed(error))
             }
         }
         if returned > 0 { stream.returnCredit(returned) }
     }
 
-    private func finish(_ event: Event) {
+    private func conclude(_ event: Event) {
         let handler = handler
         stop()
         handler?(event)

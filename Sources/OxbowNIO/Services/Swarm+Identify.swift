@@ -10,7 +10,7 @@ import Synchronization
 
 extension Swarm {
     /// Registers the protocols that every host speaks.
-    func registerServices() {
+    package func registerServices() {
         setHandler(Identify.protocolID) { [self] stream, connection in
             tell(LoopStream(stream, on: connection.eventLoop), on: connection)
         }
@@ -53,7 +53,7 @@ extension Swarm {
     }
 
     /// Tells every peer that takes pushes that something about this host has changed.
-    func pushIdentify() {
+    package func pushIdentify() {
         let peers = state.withLock { Array($0.peers.values) }
         for peer in peers where peer.state.withLock({ $0.info?.protocols.contains(Identify.pushProtocolID) == true }) {
             guard let connection = peer.usableConnections.first else { continue }
@@ -124,27 +124,6 @@ extension Swarm {
             } catch {
                 stream.reset()
                 completion(nil)
-            }
-        }
-    }
-
-    // MARK: Ping
-
-    private func answerPings(_ stream: LoopStream, on connection: ConnectionDriver) {
-        var responder = PingResponder()
-        var waiting: [UInt8] = []
-        stream.start(within: nil) { event in
-            switch event {
-            case .bytes(let buffer):
-                waiting += buffer.readableBytesView
-                var input = waiting[...]
-                // The peer's window bounds what it may send before it reads its echoes: no more can wait here.
-                stream.write(responder.receive(&input, room: input.count))
-                waiting = Array(input)
-            case .end:
-                stream.close()
-            case .failed:
-                break
             }
         }
     }

@@ -45,6 +45,10 @@ public struct DialError: Error, Hashable, Sendable, CustomStringConvertible {
     public let reason: Reason
     public let attempts: [Attempt]
 
+    package init(closed peer: PeerID) {
+        self.init(peer, .closed)
+    }
+
     init(_ peer: PeerID, _ reason: Reason, _ attempts: [Attempt] = []) {
         (self.peer, self.reason, self.attempts) = (peer, reason, attempts)
     }

@@ -1,6 +1,6 @@
-import OxbowCore
+package import OxbowCore
 import OxbowMigration
-import OxbowProtocols
+package import OxbowProtocols
 import OxbowSecurity
 import OxbowWire
 import Synchronization
@@ -8,7 +8,7 @@ import Synchronization
 /// What a swarm knows of one connected peer: its connections, the streams with it and their labels. Any thread.
 ///
 /// It lives from the peer's first connection to the end of its last; a stream keeps the one that it began with.
-final class PeerState: Sendable {
+package final class PeerState: Sendable {
     let peer: AuthenticatedPeer
     let swarm: Swarm
     let state: Mutex<State>
@@ -40,12 +40,38 @@ final class PeerState: Sendable {
             State(table: LabelTable(isLowerPeer: isLowerPeer, start: labelStart, configuration: configuration)))
     }
 
-    var id: PeerID { peer.peer }
+    package var id: PeerID { peer.peer }
 
     /// The connections that take new streams, best first: unlimited before relayed, then the oldest.
-    var usableConnections: [ConnectionDriver] {
+    package var usableConnections: [ConnectionDriver] {
         let all = state.withLock { $0.connections }
         return all.filter { !$0.path.isRelayed } + all.filter { $0.path.isRelayed }
+    }
+
+    package var info: IdentifyInfo? { state.withLock { $0.info } }
+    package var supportsMigration: Bool { state.withLock { $0.dialect != nil } }
+    package var liveStreams: [LogicalStream] { state.withLock { Array($0.streams.values) } }
+
+    /// Of several protocols the first that identify named, alone, so that its negotiation needs no round trip; all of
+    /// them when identify named none.
+    package func preferred(_ protocols: [ProtocolID]) -> [ProtocolID] {
+        let known = state.withLock { $0.info?.protocols } ?? []
+        return protocols.first { known.contains($0) }.map { [$0] } ?? protocols
+    }
+
+    /// Waits until identify has ended on a connection, one way or the other.
+    package func identified(_ id: ConnectionID) async {
+        while true {
+            let isOver = await withUnsafeContinuation { (continuation: UnsafeContinuation<Bool, Never>) in
+                let isOver = state.withLock { state in
+                    guard state.identifying.contains(id) else { return true }
+                    state.identifyWaiters.append { continuation.resume(returning: false) }
+                    return false
+                }
+                if isOver { continuation.resume(returning: true) }
+            }
+            if isOver { return }
+        }
     }
 
     /// Lets every held Migrate be judged again: something has changed (SM-F5).

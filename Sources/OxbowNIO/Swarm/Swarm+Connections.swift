@@ -65,7 +65,7 @@ extension Swarm: ConnectionOwner {
                 inner.roundTrips[connection.id] = nil
                 inner.identifying.remove(connection.id)
                 var waiters: [@Sendable () -> Void] = []
-                if inner.identifying.isEmpty { swap(&waiters, &inner.identifyWaiters) }
+                swap(&waiters, &inner.identifyWaiters)
                 return (index != nil, inner.connections.isEmpty, waiters)
             }
             if isLast, state.peers[peer.id] === peer { state.peers[peer.id] = nil }

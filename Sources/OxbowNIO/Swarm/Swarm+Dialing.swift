@@ -1,5 +1,5 @@
-import NIOCore
-import OxbowCore
+package import NIOCore
+package import OxbowCore
 import OxbowMigration
 import OxbowProtocols
 import Synchronization
@@ -12,14 +12,19 @@ struct SharedDial {
 }
 
 /// The transports that a host dials and listens with.
-struct SwarmTransports: Sendable {
+package struct SwarmTransports: Sendable {
     let tcp: TCPTransport
     let memory: MemoryNetwork
+
+    package init(group: any EventLoopGroup, memory: MemoryNetwork) {
+        tcp = TCPTransport(group: group)
+        self.memory = memory
+    }
 }
 
 extension Swarm {
     /// Connects to a peer: joins the dial to it that runs, or starts one. The dial is cancelled when its last caller is.
-    func dial(
+    package func dial(
         _ peer: PeerID, at addresses: [Multiaddr], transports: SwarmTransports
     ) async throws(DialError) -> ConnectionDriver {
         guard peer != localPeer else { throw DialError(peer, .isSelf) }
@@ -52,7 +57,7 @@ extension Swarm {
     }
 
     /// One more connection to a peer, whatever stands or is being dialled already.
-    func dialAnother(
+    package func dialAnother(
         _ peer: PeerID, at addresses: [Multiaddr], transports: SwarmTransports
     ) async throws(DialError) -> ConnectionDriver {
         guard peer != localPeer else { throw DialError(peer, .isSelf) }

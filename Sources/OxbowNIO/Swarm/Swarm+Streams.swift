@@ -1,5 +1,5 @@
 import NIOCore
-import OxbowCore
+package import OxbowCore
 import OxbowMigration
 import OxbowMux
 import OxbowProtocols
@@ -12,7 +12,7 @@ extension Swarm {
 
     /// Opens a stream on a connection. It can be written at once when there is one candidate; the error of an open that
     /// fails is the stream's.
-    func openStream(
+    package func openStream(
         to peer: PeerState, for candidates: [ProtocolID], on connection: ConnectionDriver, isMigratable: Bool = true
     ) -> LogicalStream {
         let key = StreamKey(rawValue: UniqueNumber.next())
@@ -48,7 +48,7 @@ extension Swarm {
 
     /// Moves a live stream to `connection`. `completion` gets the record when this side's hand-off is complete, or why
     /// it didn't happen; the stream is unharmed then, unless its own error says otherwise.
-    func migrate(
+    package func migrate(
         _ stream: LogicalStream, to connection: ConnectionDriver,
         completion: @escaping @Sendable (Result<MigrationRecord, any Error>) -> Void
     ) {

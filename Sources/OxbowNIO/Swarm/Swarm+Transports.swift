@@ -1,6 +1,6 @@
 import NIOCore
 import NIOPosix
-import OxbowCore
+package import OxbowCore
 import Synchronization
 
 /// Lets one attempt of a dial be given up, whatever it is at.
@@ -91,7 +91,7 @@ extension Swarm {
     ///
     /// - Returns: how to stop, and the addresses at which peers can reach it: for an unspecified one those of all
     ///   interfaces.
-    func listen(on address: Multiaddr, transports: SwarmTransports) async throws(ListenError) -> Listener {
+    package func listen(on address: Multiaddr, transports: SwarmTransports) async throws(ListenError) -> Listener {
         if let endpoint = address.tcpEndpoint {
             let channel: any Channel
             do {
@@ -167,7 +167,7 @@ extension Swarm {
 }
 
 /// A place where a swarm listens.
-struct Listener: Sendable {
-    let addresses: [Multiaddr]
-    let stop: @Sendable () async -> Void
+package struct Listener: Sendable {
+    package let addresses: [Multiaddr]
+    package let stop: @Sendable () async -> Void
 }

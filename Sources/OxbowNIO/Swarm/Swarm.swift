@@ -1,19 +1,19 @@
 import NIOCore
-import OxbowCore
+package import OxbowCore
 import OxbowCrypto
 import OxbowMigration
 import OxbowProtocols
 import OxbowSecurity
-import OxbowUpgrade
+package import OxbowUpgrade
 import OxbowWire
 import Synchronization
 
 /// A handler of inbound streams. It is called on the event loop of the connection on which the stream was opened and
 /// must not block it.
-typealias InboundStreamHandler = @Sendable (LogicalStream, ConnectionDriver) -> Void
+package typealias InboundStreamHandler = @Sendable (LogicalStream, ConnectionDriver) -> Void
 
 /// All connections of one host, the peers behind them and the streams on them. Any thread.
-final class Swarm: Sendable {
+package final class Swarm: Sendable {
     let identity: PrivateKey
     let localPeer: PeerID
     let configuration: SwarmConfiguration
@@ -40,7 +40,7 @@ final class Swarm: Sendable {
         var isClosed = false
     }
 
-    init(
+    package init(
         upgrade: UpgradeConfiguration, configuration: SwarmConfiguration,
         unixTime: @escaping @Sendable () -> Int64, eventSink: @escaping @Sendable (SwarmEvent) -> Void
     ) {
@@ -55,7 +55,7 @@ final class Swarm: Sendable {
     // MARK: Protocols
 
     /// Registers a handler, or takes the one of `id` away.
-    func setHandler(_ id: ProtocolID, _ handler: InboundStreamHandler?) {
+    package func setHandler(_ id: ProtocolID, _ handler: InboundStreamHandler?) {
         state.withLock { $0.handlers[id] = handler }
     }
 
@@ -66,7 +66,7 @@ final class Swarm: Sendable {
         return handled + [MigrationDialect.draft.protocolID, MigrationDialect.proofOfConcept.protocolID]
     }
 
-    func peer(_ id: PeerID) -> PeerState? {
+    package func peer(_ id: PeerID) -> PeerState? {
         state.withLock { $0.peers[id] }
     }
 
@@ -74,10 +74,14 @@ final class Swarm: Sendable {
         connection.peer.flatMap { peer($0.peer) }
     }
 
-    var listenAddresses: [Multiaddr] {
-        get { state.withLock { $0.listenAddresses } }
-        set { state.withLock { $0.listenAddresses = newValue } }
+    package var listenAddresses: [Multiaddr] { state.withLock { $0.listenAddresses } }
+
+    package func addListenAddresses(_ addresses: [Multiaddr]) {
+        state.withLock { $0.listenAddresses += addresses }
+        pushIdentify()
     }
+
+    package var allPeers: [PeerState] { state.withLock { Array($0.peers.values) } }
 
     // MARK: Connections
 
@@ -114,7 +118,7 @@ final class Swarm: Sendable {
     }
 
     /// Closes every connection and takes no new ones. `completion` runs when all are gone.
-    func close(completion: @escaping @Sendable () -> Void) {
+    package func close(completion: @escaping @Sendable () -> Void) {
         let connections: [ConnectionDriver]? = state.withLock { state in
             state.isClosed = true
             guard !state.connections.isEmpty else { return nil }
@@ -126,7 +130,7 @@ final class Swarm: Sendable {
     }
 
     /// What is alive now.
-    var census: SwarmCensus {
+    package var census: SwarmCensus {
         var census = SwarmCensus()
         let peers = state.withLock { state in
             census.connections = state.connections.count

@@ -1,0 +1,243 @@
+import Foundation
+import NIOCore
+public import OxbowCore
+public import OxbowCrypto
+public import OxbowNIO
+import OxbowUpgrade
+public import ServiceLifecycle
+import Synchronization
+
+/// A libp2p host: an identity, the addresses at which it listens, its peers, and the streams with them.
+///
+/// A host works while ``run()`` does; ``withHost(identity:configuration:_:)`` takes care of that. Streams outlive the
+/// connections that they were opened on: ``Peer/migrate(_:to:)`` moves one, and either peer may do so.
+///
+/// ```swift
+/// try await withHost(identity: .generate(.ed25519)) { host in
+///     await host.handle("/echo/1.0.0") { stream in
+///         for try await bytes in stream.inbound { try await stream.outbound.write(bytes) }
+///     }
+///     let addresses = try await host.listen(on: Multiaddr("/ip4/127.0.0.1/tcp/0"))
+/// }
+/// ```
+///
+/// Isolation: everything may be called from any task.
+public final class Host: Sendable, Service {
+    /// Who this host is.
+    public let id: PeerID
+    let configuration: HostConfiguration
+    let swarm: Swarm
+    let transports: SwarmTransports
+    let inbound: InboundStreams
+    let observers: EventObservers
+    private let listeners = Mutex<[Listener]>([])
+
+    /// Makes a host. It listens and serves once ``run()`` is called.
+    public init(identity: PrivateKey, configuration: HostConfiguration = HostConfiguration()) throws(HostError) {
+        guard !configuration.security.isEmpty else { throw .noSecurityProtocol }
+        let upgrade: UpgradeConfiguration
+        do {
+            upgrade = try UpgradeConfiguration(
+                identity: identity, securityProtocols: configuration.security.map(\.protocolID))
+        } catch { throw .identity("\(error)") }
+        id = identity.publicKey.peerID
+        self.configuration = configuration
+        let observers = EventObservers(limit: configuration.maximumWaitingEvents)
+        self.observers = observers
+        inbound = InboundStreams(limit: configuration.maximumWaitingStreams)
+        transports = SwarmTransports(group: configuration.eventLoopGroup, memory: configuration.memoryNetwork)
+        swarm = Swarm(
+            upgrade: upgrade, configuration: configuration.swarm,
+            unixTime: { Int64(Date().timeIntervalSince1970) }, eventSink: { observers.send($0) })
+        swarm.registerServices()
+    }
+
+    // MARK: Life
+
+    /// Listens at the configured addresses and serves streams, each in a child task, until the task is cancelled or a
+    /// graceful shutdown is asked for. Then every connection is closed in order.
+    public func run() async throws {
+        let addresses = configuration.listenAddresses
+        do {
+            for address in addresses { try await listen(on: address) }
+        } catch {
+            await shutdown()
+            throw error
+        }
+        await withTaskCancellationOrGracefulShutdownHandler {
+            await withDiscardingTaskGroup { group in
+                for await work in inbound.stream {
+                    group.addTask(executorPreference: work.executor) { await work.run() }
+                }
+            }
+        } onCancelOrGracefulShutdown: {
+            self.inbound.finish()
+        }
+        await shutdown()
+    }
+
+    /// Stops to listen, closes every connection and waits until they are gone. ``run()`` does so by itself.
+    public func shutdown() async {
+        inbound.finish()
+        let open = listeners.withLock { listeners in
+            defer { listeners = [] }
+            return listeners
+        }
+        for listener in open { await listener.stop() }
+        await withUnsafeContinuation { continuation in
+            swarm.close { continuation.resume() }
+        }
+        observers.finish()
+    }
+
+    /// What is alive in the host: zero in every field once it has nothing to do.
+    public var census: SwarmCensus { swarm.census }
+
+    // MARK: Listening
+
+    /// Listens at one more address.
+    ///
+    /// - Parameter address: `/ip4/…/tcp/…`, `/ip6/…/tcp/…` or `/memory/…`; port or number 0 finds a free one.
+    /// - Returns: where peers can reach it, with this host's id behind: for an unspecified address those of all
+    ///   interfaces.
+    @discardableResult
+    public func listen(on address: Multiaddr) async throws(ListenError) -> [Multiaddr] {
+        let listener = try await swarm.listen(on: address, transports: transports)
+        listeners.withLock { $0.append(listener) }
+        swarm.addListenAddresses(listener.addresses)
+        return listener.addresses.compactMap { try? $0.appending(peer: id) }
+    }
+
+    /// Where the host listens, with its id behind.
+    public var listenAddresses: [Multiaddr] {
+        swarm.listenAddresses.compactMap { try? $0.appending(peer: id) }
+    }
+
+    // MARK: Protocols
+
+    /// Serves a protocol: each inbound stream for it runs `body` in a child task of ``run()``.
+    ///
+    /// When `body` returns, the write side ends and what the peer still sends is dropped; when it throws, the stream is
+    /// reset.
+    ///
+    /// - Parameter onEventLoop: whether `body` runs on the event loop of the stream's connection. That saves a change of
+    ///   threads for each wait, and a body that computes for long holds up every connection of that loop.
+    public func handle(
+        _ id: ProtocolID, onEventLoop: Bool = false, _ body: @escaping @Sendable (Stream) async throws -> Void
+    ) {
+        swarm.setHandler(id) { [inbound] stream, connection in
+            let executor = onEventLoop ? EventLoopTaskExecutor(connection.eventLoop) : nil
+            inbound.add(InboundWork(stream: Stream(stream), executor: executor, body: body))
+        }
+        swarm.pushIdentify()
+    }
+
+    /// Serves a protocol no longer. Streams that run go on.
+    public func stopHandling(_ id: ProtocolID) {
+        swarm.setHandler(id, nil)
+        swarm.pushIdentify()
+    }
+
+    // MARK: Peers
+
+    /// Connects to a peer, unless a connection stands. Callers that want the same peer at once share one dial; its
+    /// addresses are raced.
+    ///
+    /// It returns when identify has told what the peer supports, or has failed to.
+    @discardableResult
+    public func connect(to peer: PeerID, at addresses: [Multiaddr]) async throws(DialError) -> Peer {
+        if let standing = self.peer(peer), !standing.connections.isEmpty { return standing }
+        let connection = try await swarm.dial(peer, at: addresses, transports: transports)
+        return try await identified(peer, connection)
+    }
+
+    /// Opens one more connection to a peer, whatever stands: a peer may have several.
+    public func connectAgain(to peer: PeerID, at addresses: [Multiaddr]) async throws(DialError) -> Connection {
+        let connection = try await swarm.dialAnother(peer, at: addresses, transports: transports)
+        _ = try await identified(peer, connection)
+        return Connection(connection)
+    }
+
+    private func identified(_ peer: PeerID, _ connection: ConnectionDriver) async throws(DialError) -> Peer {
+        guard let state = swarm.peer(peer) else { throw DialError(closed: peer) }
+        await state.identified(connection.id)
+        return Peer(state, host: self)
+    }
+
+    /// A peer with which a connection stands; nil when there is none.
+    public func peer(_ id: PeerID) -> Peer? {
+        swarm.peer(id).map { Peer($0, host: self) }
+    }
+
+    /// The peers with which a connection stands.
+    public var peers: [Peer] { swarm.allPeers.map { Peer($0, host: self) } }
+
+    // MARK: Streams
+
+    /// Opens a stream to a connected peer and runs `body` with it.
+    ///
+    /// When `body` returns, the write side ends and what the peer still sends is dropped; when it throws, the stream is
+    /// reset. With one protocol, or when identify told which the peer has, the first bytes go out with the
+    /// negotiation: no round trip is added.
+    ///
+    /// - Parameters:
+    ///   - protocols: what to ask for, best first.
+    ///   - connection: where to open it; the best connection when nil.
+    ///   - isMigratable: whether the stream is labelled, if the peer supports it (SM-L5).
+    public func withStream<Value: Sendable>(
+        to peer: PeerID, _ protocols: [ProtocolID], on connection: Connection? = nil, isMigratable: Bool = true,
+        isolation: isolated (any Actor)? = #isolation, _ body: (Stream) async throws -> Value
+    ) async throws -> Value {
+        let stream = try await open(to: peer, protocols, on: connection, isMigratable: isMigratable)
+        do {
+            let value = try await body(stream)
+            stream.close()
+            return value
+        } catch {
+            stream.reset()
+            throw error
+        }
+    }
+
+    /// Opens a stream whose end is the caller's business: it has to be closed or reset.
+    public func open(
+        to peer: PeerID, _ protocols: [ProtocolID], on connection: Connection? = nil, isMigratable: Bool = true
+    ) async throws -> Stream {
+        precondition(!protocols.isEmpty, "a stream is for at least one protocol")
+        guard let state = swarm.peer(peer) else { throw HostError.notConnected(peer) }
+        guard let driver = connection?.driver ?? state.usableConnections.first else {
+            throw HostError.notConnected(peer)
+        }
+        let stream = swarm.openStream(
+            to: state, for: state.preferred(protocols), on: driver, isMigratable: isMigratable)
+        _ = try await stream.negotiated()
+        return Stream(stream)
+    }
+
+    /// What happens, from now on. A slow observer loses the oldest events first.
+    public func events() -> AsyncStream<SwarmEvent> {
+        observers.add()
+    }
+}
+
+/// Runs a host for the time of `body`: its tasks are children of this call, and when it returns every connection is
+/// closed.
+public func withHost<Value: Sendable>(
+    identity: PrivateKey, configuration: HostConfiguration = HostConfiguration(),
+    isolation: isolated (any Actor)? = #isolation, _ body: (Host) async throws -> Value
+) async throws -> Value {
+    let host = try Host(identity: identity, configuration: configuration)
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await host.run() }
+        do {
+            let value = try await body(host)
+            await host.shutdown()
+            try await group.waitForAll()
+            return value
+        } catch {
+            group.cancelAll()
+            await host.shutdown()
+            throw error
+        }
+    }
+}

@@ -1,0 +1,61 @@
+public import NIOCore
+import NIOPosix
+public import OxbowCore
+public import OxbowNIO
+import OxbowUpgrade
+
+/// How a host secures its connections.
+public enum SecurityProtocol: String, Hashable, Sendable, CaseIterable {
+    /// `/noise`: Noise XX with ChaCha20-Poly1305.
+    case noise
+    /// `/tls/1.0.0`: TLS 1.3.
+    case tls
+
+    var protocolID: ProtocolID {
+        switch self {
+        case .noise: UpgradeConfiguration.noise
+        case .tls: UpgradeConfiguration.tls
+        }
+    }
+}
+
+/// Everything about a host that isn't its identity.
+public struct HostConfiguration: Sendable {
+    /// Where the host listens from its start, such as `/ip4/0.0.0.0/tcp/4001`; more by ``Host/listen(on:)``.
+    public var listenAddresses: [Multiaddr] = []
+    /// In the order of preference of a dialer; at least one.
+    public var security: [SecurityProtocol] = [.noise, .tls]
+    /// The bounds and times of connections, streams and migrations.
+    public var swarm = SwarmConfiguration()
+    /// Where connections live. The default is NIO's shared group, with one loop for each core.
+    public var eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+    /// The network of `/memory` addresses.
+    public var memoryNetwork = MemoryNetwork.shared
+    /// Inbound streams that may wait for ``Host/run()`` to take them; more are reset.
+    public var maximumWaitingStreams = 1_024
+    /// Events that wait for a slow observer of ``Host/events()``; older ones are dropped.
+    public var maximumWaitingEvents = 1_024
+
+    public init(listenAddresses: [Multiaddr] = []) {
+        self.listenAddresses = listenAddresses
+    }
+}
+
+/// Why a host can't be made.
+public enum HostError: Error, Hashable, Sendable, CustomStringConvertible {
+    case noSecurityProtocol
+    case identity(String)
+    /// The peer has no connection with this host; connect first.
+    case notConnected(PeerID)
+    /// The connection is over.
+    case connectionClosed(ConnectionID)
+
+    public var description: String {
+        switch self {
+        case .noSecurityProtocol: "a host needs at least one security protocol"
+        case .identity(let why): "the identity key can't be used: \(why)"
+        case .notConnected(let peer): "there is no connection with \(peer); call connect(to:at:) first"
+        case .connectionClosed(let id): "connection \(id) is closed"
+        }
+    }
+}

@@ -1,0 +1,85 @@
+public import OxbowCore
+public import OxbowNIO
+public import OxbowProtocols
+
+/// A peer with which at least one connection stands, or stood.
+public struct Peer: Sendable {
+    let state: PeerState
+    let host: Host
+
+    init(_ state: PeerState, host: Host) {
+        self.state = state
+        self.host = host
+    }
+
+    public var id: PeerID { state.id }
+    /// The connections that stand, best first.
+    public var connections: [Connection] { state.usableConnections.map(Connection.init) }
+    /// What identify told; nil before it has, or when it failed.
+    public var info: IdentifyInfo? { state.info }
+    /// Whether streams with this peer can be labelled, and so migrate (SM-L1).
+    public var supportsMigration: Bool { state.supportsMigration }
+    /// The streams that live, in no order.
+    public var streams: [Stream] { state.liveStreams.map(Stream.init) }
+
+    /// Moves a live stream to another connection with the same peer. The application at either end notices nothing.
+    ///
+    /// It returns when this side has handed over; the stream works all the time, also while it waits here.
+    ///
+    /// - Returns: what was moved, and how long it took.
+    /// - Throws: `MigrationRefusal` when it can't start, ``MigrationAttemptError`` when the peer denied or the target
+    ///   was lost. The stream is unharmed by either.
+    @discardableResult
+    public func migrate(_ stream: Stream, to connection: Connection) async throws -> MigrationRecord {
+        try await withCheckedThrowingContinuation { continuation in
+            host.swarm.migrate(stream.logical, to: connection.driver) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// Opens a stream to this peer and runs `body` with it: ``Host/withStream(to:_:on:isMigratable:isolation:_:)``.
+    public func withStream<Value: Sendable>(
+        _ protocols: [ProtocolID], on connection: Connection? = nil, isMigratable: Bool = true,
+        isolation: isolated (any Actor)? = #isolation, _ body: (Stream) async throws -> Value
+    ) async throws -> Value {
+        try await host.withStream(
+            to: id, protocols, on: connection, isMigratable: isMigratable, isolation: isolation, body)
+    }
+
+    /// Sends a ping on one connection and waits for its echo (`/ipfs/ping/1.0.0`).
+    ///
+    /// - Throws: `PingError` when the echo is wrong or late, ``StreamError`` when the stream fails.
+    public func ping(on connection: Connection? = nil) async throws -> Duration {
+        guard let driver = connection?.driver ?? state.usableConnections.first else {
+            throw HostError.notConnected(id)
+        }
+        return try await host.swarm.ping(state, on: driver)
+    }
+}
+
+/// One connection with a peer.
+public struct Connection: Sendable, Hashable {
+    let driver: ConnectionDriver
+
+    init(_ driver: ConnectionDriver) {
+        self.driver = driver
+    }
+
+    public var id: ConnectionID { driver.id }
+    /// Where it runs.
+    public var path: ConnectionPath { driver.path }
+
+    /// Closes the connection with a goodbye behind what is framed. Streams that still live on it end with
+    /// ``StreamError/connectionLost(_:)``: migrate them first.
+    public func close() {
+        driver.close()
+    }
+
+    /// Cuts the connection, as a crash would.
+    public func abort() {
+        driver.close(abruptly: true)
+    }
+
+    public static func == (lhs: Connection, rhs: Connection) -> Bool { lhs.id == rhs.id }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(id) }
+}
