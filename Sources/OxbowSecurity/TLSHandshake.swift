@@ -7,6 +7,9 @@ internal import OxbowCore
 /// finished before the server has seen its certificate: when the server refuses it, the client's *transport* throws
 /// ``SecurityError/tlsAlert(_:)``.
 ///
+/// libssl draws its own random numbers, so this is the one machine whose bytes differ from run to run: a simulation
+/// that must replay uses Noise with known keys.
+///
 /// Records are taken from the input one by one, so that what follows the last one of the handshake stays there.
 public struct TLSHandshake: ~Copyable, Sendable {
     /// The most bytes that are read before the handshake has finished. Certificates are the bulk of it.
@@ -36,6 +39,7 @@ public struct TLSHandshake: ~Copyable, Sendable {
         connection = try TLSConnection(role: role, context: context, check: check)
     }
 
+    /// For tests, whose other end does what ours never would.
     init(connection: consuming TLSConnection) {
         self.connection = connection
     }

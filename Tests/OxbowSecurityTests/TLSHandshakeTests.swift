@@ -163,12 +163,21 @@ struct TLSHandshakeTests {
     @Test("reads no more than its bound")
     func bound() throws {
         let server = End(try Channel.tls.handshake(.responder, .bob))
-        // Change-cipher-spec records cost nothing to make and mean nothing.
-        var received = 0
-        while !server.isOver, received < 2 * TLSHandshake.maximumBytes {
-            _ = server.receive([20, 3, 3, 0, 1, 1])
-            received += 6
+        // A ClientHello of 100,000 bytes, which libssl alone would wait for.
+        let message: [UInt8] = [1, 0x01, 0x86, 0xa0] + [UInt8](repeating: 0, count: 100_000)
+        let record = 16_384
+        for start in stride(from: 0, to: message.count, by: record) where !server.isOver {
+            let fragment = message[start...].prefix(record)
+            _ = server.receive([22, 3, 1, UInt8(fragment.count >> 8), UInt8(fragment.count & 0xff)] + fragment)
         }
+        let limit = TLSHandshake.maximumBytes
+        #expect(server.error == .recordTooLong(length: 4 * (record + TLSHandshake.headerLength), limit: limit))
+    }
+
+    @Test("fails on records of no use before it could begin")
+    func useless() throws {
+        let server = End(try Channel.tls.handshake(.responder, .bob))
+        for _ in 0..<40 where !server.isOver { _ = server.receive([20, 3, 3, 0, 1, 1]) }
         #expect(server.error != nil)
     }
 }
