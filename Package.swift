@@ -70,6 +70,7 @@ let package = Package(
             ]),
 
         tests("OxbowStyleTests", []),
+        tests("OxbowTests", ["Oxbow"]),
         tests("OxbowCoreTests", ["OxbowCore"]),
         tests("OxbowWireTests", ["OxbowCore", "OxbowWire"]),
         tests("OxbowCryptoTests", ["OxbowCore", "OxbowWire", "OxbowCrypto"]),

@@ -4,3 +4,8 @@
 @_exported public import OxbowCrypto
 @_exported public import OxbowMigration
 @_exported public import OxbowNIO
+
+/// ``Host``, for files that import Foundation too, which has another of that name.
+public typealias OxbowHost = Host
+/// ``Stream``, for files that import Foundation too, which has another of that name.
+public typealias OxbowStream = Stream

@@ -1,5 +1,5 @@
 /// The host that an address starts with.
-public enum Host: Hashable, Sendable, CustomStringConvertible {
+public enum EndpointHost: Hashable, Sendable, CustomStringConvertible {
     case ip4(IPv4Address)
     /// `zone` names the interface of a link-local address.
     case ip6(IPv6Address, zone: String?)
@@ -30,10 +30,10 @@ public enum Host: Hashable, Sendable, CustomStringConvertible {
 
 /// What a TCP socket connects or binds to.
 public struct TCPEndpoint: Hashable, Sendable, CustomStringConvertible {
-    public var host: Host
+    public var host: EndpointHost
     public var port: UInt16
 
-    public init(host: Host, port: UInt16) {
+    public init(host: EndpointHost, port: UInt16) {
         self.host = host
         self.port = port
     }
@@ -49,7 +49,7 @@ extension Multiaddr {
     /// The host that the address starts with: an IP address, with a zone or not, or a name to resolve.
     ///
     /// Of a relayed address, that is the relay's.
-    public var host: Host? { hostAndRest?.host }
+    public var host: EndpointHost? { hostAndRest?.host }
 
     /// The host and port of a plain TCP address: `/ip4`, `/ip6`, `/ip6zone/…/ip6`, `/dns`, `/dns4` or `/dns6`, then
     /// `/tcp`, then nothing or the peer's id. Nil for every other address, so also for a relayed one or a WebSocket.
@@ -73,7 +73,7 @@ extension Multiaddr {
     /// Whether the address starts with an IP address that all the internet may reach.
     public var isGlobal: Bool { host?.scope == .global }
 
-    private var hostAndRest: (host: Host, rest: ArraySlice<Component>)? {
+    private var hostAndRest: (host: EndpointHost, rest: ArraySlice<Component>)? {
         let components = components
         let rest = components.dropFirst()
         switch components.first {

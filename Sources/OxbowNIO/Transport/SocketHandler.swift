@@ -19,9 +19,13 @@ final class SocketHandler: ChannelInboundHandler, ByteTransport {
     private var isClosing = false
     private var failure: (any Error)?
 
-    init(channel: any Channel) {
+    private var onActive: ((SocketHandler) -> Void)?
+
+    /// - Parameter onActive: called when the socket is open; not at all when it is already.
+    init(channel: any Channel, onActive: ((SocketHandler) -> Void)? = nil) {
         self.channel = channel
         eventLoop = channel.eventLoop
+        self.onActive = onActive
     }
 
     /// Starts to read for `delegate`. To be called on the event loop, once, when the handler is in the pipeline.
@@ -64,6 +68,12 @@ final class SocketHandler: ChannelInboundHandler, ByteTransport {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let onActive = onActive
+        self.onActive = nil
+        onActive?(self)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -49,16 +49,16 @@ struct TCPTransport: Sendable {
             .childChannelOption(.writeBufferWaterMark, value: Self.writeWatermark)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let handler = SocketHandler(channel: channel)
+                    // Nothing can be written or read before the socket is registered with its loop.
+                    let handler = SocketHandler(channel: channel) { accept($0, channel) }
                     try channel.pipeline.syncOperations.addHandler(handler)
-                    accept(handler, channel)
                 }
             }
             .bind(host: endpoint.host.socketText, port: Int(endpoint.port))
     }
 }
 
-extension Host {
+extension EndpointHost {
     /// The host as the operating system's resolver takes it.
     var socketText: String {
         switch self {

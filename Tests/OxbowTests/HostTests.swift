@@ -1,0 +1,74 @@
+import Oxbow
+import Testing
+
+@Suite struct HostTests {
+    static let echo: ProtocolID = "/echo/1.0.0"
+
+    /// Two hosts that know each other, over `listen`.
+    static func withPair(
+        _ listen: String, security: [SecurityProtocol] = [.noise], _ body: (Host, Host, [Multiaddr]) async throws -> Void
+    ) async throws {
+        var configuration = HostConfiguration()
+        configuration.security = security
+        let (left, right) = (try PrivateKey.generate(.ed25519), try PrivateKey.generate(.ed25519))
+        try await withHost(identity: left, configuration: configuration) { left in
+            try await withHost(identity: right, configuration: configuration) { right in
+                let addresses = try await right.listen(on: Multiaddr(listen))
+                right.handle(echo) { stream in
+                    for try await bytes in stream.inbound { try await stream.outbound.write(bytes) }
+                }
+                try await body(left, right, addresses)
+            }
+        }
+    }
+
+    @Test(arguments: ["/memory/0", "/ip4/127.0.0.1/tcp/0"], [SecurityProtocol.noise, .tls])
+    func echoes(_ listen: String, _ security: SecurityProtocol) async throws {
+        try await Self.withPair(listen, security: [security]) { left, right, addresses in
+            let peer = try await left.connect(to: right.id, at: addresses)
+            #expect(peer.supportsMigration)
+            try await peer.withStream([Self.echo]) { stream in
+                try await stream.outbound.write([UInt8]("hello".utf8))
+                stream.outbound.finish()
+                var bytes = ByteBuffer()
+                for try await piece in stream.inbound { bytes.writeImmutableBuffer(piece) }
+                #expect(String(buffer: bytes) == "hello")
+                #expect(stream.label != nil)
+            }
+        }
+    }
+
+    @Test(arguments: ["/memory/0", "/ip4/127.0.0.1/tcp/0"], [SecurityProtocol.noise, .tls])
+    func movesALiveStream(_ listen: String, _ security: SecurityProtocol) async throws {
+        try await Self.withPair(listen, security: [security]) { left, right, addresses in
+            let peer = try await left.connect(to: right.id, at: addresses)
+            let second = try await left.connectAgain(to: right.id, at: addresses)
+            let first = try #require(peer.connections.first { $0 != second })
+            try await peer.withStream([Self.echo], on: first) { stream in
+                let count = 4 << 20
+                async let sent: Void = {
+                    for number in 0..<(count / 65_536) {
+                        try await stream.outbound.write(ByteBuffer(repeating: UInt8(truncatingIfNeeded: number), count: 65_536))
+                    }
+                    stream.outbound.finish()
+                }()
+                var received = 0
+                var moves = 0
+                for try await piece in stream.inbound {
+                    for byte in piece.readableBytesView {
+                        #expect(byte == UInt8(truncatingIfNeeded: received / 65_536))
+                        received += 1
+                    }
+                    if received > moves * 1_000_000, moves < 4 {
+                        moves += 1
+                        let record = try await peer.migrate(stream, to: moves.isMultiple(of: 2) ? first : second)
+                        #expect(record.role == .initiator)
+                    }
+                }
+                try await sent
+                #expect(received == count)
+                #expect(stream.migrationCount == moves)
+            }
+        }
+    }
+}
