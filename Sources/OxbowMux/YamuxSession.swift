@@ -152,20 +152,20 @@ public struct YamuxSession: Hashable, Sendable {
     }
 
     /// Brings queues and counts in line with a record that was changed.
-    mutating func refresh(_ index: Dictionary<YamuxStreamID, StreamRecord>.Index) {
+    mutating func refresh(_ index: StreamIndex) {
         let id = streams.keys[index]
         let record = streams.values[index]
         var state = record.state
         if record.wantsControl != state.contains(.countedForControl) {
             controlCount += record.wantsControl ? 1 : -1
-            state.formSymmetricDifference(.countedForControl)
+            state.toggle(.countedForControl)
         }
-        if record.wantsControl, state.insert(.inControlQueue).inserted { controlQueue.append(id) }
+        if record.wantsControl, state.set(.inControlQueue) { controlQueue.append(id) }
         if record.wantsData != state.contains(.countedForData) {
             dataCount += record.wantsData ? 1 : -1
-            state.formSymmetricDifference(.countedForData)
+            state.toggle(.countedForData)
         }
-        if record.wantsData, state.insert(.inDataQueue).inserted { dataQueue.append(id) }
+        if record.wantsData, state.set(.inDataQueue) { dataQueue.append(id) }
         streams.values[index].state = state
         streams.values[index].assertInvariants(maximumWindow: configuration.maximumWindow)
     }
@@ -184,7 +184,7 @@ public struct YamuxSession: Hashable, Sendable {
     }
 
     /// Forgets a stream.
-    mutating func drop(_ index: Dictionary<YamuxStreamID, StreamRecord>.Index) {
+    mutating func drop(_ index: StreamIndex) {
         let (id, record) = streams.remove(at: index)
         windowSum -= record.window
         let waits = record.state.contains(.accepted) ? 0 : 1
@@ -197,9 +197,9 @@ public struct YamuxSession: Hashable, Sendable {
         }
         if record.state.contains(.countedForControl) { controlCount -= 1 }
         if record.state.contains(.countedForData) { dataCount -= 1 }
-        if record.state.contains(.inControlQueue) { controlQueue.leaveBehind { streams[$0] != nil } }
-        if record.state.contains(.inDataQueue) { dataQueue.leaveBehind { streams[$0] != nil } }
-        if record.state.contains(.abandoned) { abandonedQueue.leaveBehind { streams[$0] != nil } }
+        if record.state.contains(.inControlQueue) { controlQueue.leaveBehind(streams) }
+        if record.state.contains(.inDataQueue) { dataQueue.leaveBehind(streams) }
+        if record.state.contains(.abandoned) { abandonedQueue.leaveBehind(streams) }
         if body?.stream == id { body?.stream = nil }
         guard record.state.contains(.announced) else { return }
         strayFrames = min(strayFrames + Self.strayFramesPerStream, Self.maximumStrayFrames)
@@ -212,7 +212,7 @@ public struct YamuxSession: Hashable, Sendable {
     static let maximumStrayFrames = 1 << 20
 
     /// Ends a stream that both sides have finished.
-    mutating func closeIfEnded(_ index: Dictionary<YamuxStreamID, StreamRecord>.Index) -> Bool {
+    mutating func closeIfEnded(_ index: StreamIndex) -> Bool {
         guard streams.values[index].isEnded else { return false }
         events.append(.streamClosed(streams.keys[index]))
         drop(index)
