@@ -14,8 +14,8 @@ public import OxbowCore
 /// A stream's id means nothing once ``YamuxEvent/streamClosed(_:)`` or ``YamuxEvent/streamReset(_:code:byPeer:)`` came
 /// or ``reset(_:code:)`` was called. Since the driver may learn that a little later, calls with such an id do nothing.
 ///
-/// Two facts about peers shape what is sent: py-libp2p reads no body behind a header with SYN or ACK, and knows FIN and
-/// RST only on data frames. So SYN and ACK travel in window updates, FIN on data frames, and RST on a data frame unless
+/// Two facts about peers shape what is sent: older py-libp2p reads no body behind a header with SYN or ACK, and knows FIN
+/// and RST only on data frames. So SYN and ACK travel in window updates, FIN on data frames, and RST on a data frame unless
 /// it carries a code.
 public struct YamuxSession: Hashable, Sendable {
     /// A reset that waits to be sent.
