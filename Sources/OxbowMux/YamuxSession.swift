@@ -26,7 +26,7 @@ public struct YamuxSession: Hashable, Sendable {
 
     /// The body that is coming in.
     struct Body: Hashable, Sendable {
-        /// Nil when the bytes are to be discarded.
+        /// Nil when the bytes are to be discarded. They are also once the stream is gone; ids don't come again.
         var stream: YamuxStreamID?
         var remaining: Int
         var endsStream: Bool
@@ -185,7 +185,7 @@ public struct YamuxSession: Hashable, Sendable {
 
     /// Forgets a stream.
     mutating func drop(_ index: StreamIndex) {
-        let (id, record) = streams.remove(at: index)
+        let record = streams.remove(at: index).value
         windowSum -= record.window
         let waits = record.state.contains(.accepted) ? 0 : 1
         if record.state.contains(.inbound) {
@@ -200,7 +200,6 @@ public struct YamuxSession: Hashable, Sendable {
         if record.state.contains(.inControlQueue) { controlQueue.leaveBehind(streams) }
         if record.state.contains(.inDataQueue) { dataQueue.leaveBehind(streams) }
         if record.state.contains(.abandoned) { abandonedQueue.leaveBehind(streams) }
-        if body?.stream == id { body?.stream = nil }
         guard record.state.contains(.announced) else { return }
         strayFrames = min(strayFrames + Self.strayFramesPerStream, Self.maximumStrayFrames)
         if !record.state.contains(.finReceived) { strayBytes += record.credit }
