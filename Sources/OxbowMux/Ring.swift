@@ -79,6 +79,8 @@ extension Ring: Hashable where Element: Hashable {
     }
 }
 
+typealias StreamIndex = Dictionary<YamuxStreamID, StreamRecord>.Index
+
 /// Streams in the order of their turns. A stream that ends while it waits stays in the ring until its turn comes or
 /// until such leftovers are the most of it: then they are swept out, which costs O(1) per ended stream. So the ring
 /// stays within twice the live streams and a little, whatever a peer opens and resets.
@@ -91,24 +93,26 @@ struct StreamQueue: Hashable, Sendable {
         ring.append(id)
     }
 
-    /// Takes the oldest id. `isLive` says whether the stream still exists; ids of ended ones are dropped.
-    mutating func popFirst(_ isLive: (YamuxStreamID) -> Bool) -> YamuxStreamID? {
+    /// Takes the oldest stream that still exists in `streams`; the ids of ended ones before it are dropped.
+    ///
+    /// An argument and no closure: one that captures the session may copy it, and then its arrays.
+    mutating func popFirst(in streams: [YamuxStreamID: StreamRecord]) -> StreamIndex? {
         while let id = ring.popFirst() {
-            if isLive(id) { return id }
+            if let index = streams.index(forKey: id) { return index }
             leftovers -= 1
         }
         return nil
     }
 
     /// A stream that is in the ring has ended. The ring then starts with a live one, or is empty.
-    mutating func leaveBehind(_ isLive: (YamuxStreamID) -> Bool) {
+    mutating func leaveBehind(_ streams: [YamuxStreamID: StreamRecord]) {
         leftovers += 1
-        while let id = ring.first, !isLive(id) {
+        while let id = ring.first, streams[id] == nil {
             ring.popFirst()
             leftovers -= 1
         }
         guard leftovers > 32, 2 * leftovers > ring.count else { return }
-        ring.filter(isLive)
+        ring.filter { streams[$0] != nil }
         leftovers = 0
     }
 }

@@ -29,8 +29,30 @@ struct StreamRecord: Hashable, Sendable {
         static let countedForControl = State(rawValue: 1 << 11)
         /// It is counted as having a data frame to send.
         static let countedForData = State(rawValue: 1 << 12)
+
+        // Plain bit operations: those of SetAlgebra stay generic in a build without whole-module optimization, and then
+        // cost more than all else that a frame does.
+
+        /// Sets a flag. True when it wasn't set.
+        @discardableResult
+        mutating func set(_ flag: State) -> Bool {
+            defer { self = State(rawValue: rawValue | flag.rawValue) }
+            return !contains(flag)
+        }
+
+        /// Clears a flag. True when it was set.
+        @discardableResult
+        mutating func clear(_ flag: State) -> Bool {
+            defer { self = State(rawValue: rawValue & ~flag.rawValue) }
+            return contains(flag)
+        }
+
+        mutating func toggle(_ flag: State) {
+            self = State(rawValue: rawValue ^ flag.rawValue)
+        }
     }
 
+    /// Tested flag by flag where frames pass: a literal of several may cost an array in each call.
     var state: State
 
     /// How many bytes the peer lets us send.
@@ -61,7 +83,12 @@ struct StreamRecord: Hashable, Sendable {
     /// SYN, ACK and window updates go in frames without a body.
     var wantsControl: Bool {
         if !state.contains(.announced) || state.contains(.updateDue) { return true }
-        return state.isSuperset(of: [.inbound, .accepted]) && !state.contains(.acknowledged)
+        return owesACK
+    }
+
+    /// The application took the peer's stream, and the peer wasn't told.
+    var owesACK: Bool {
+        state.contains(.inbound) && state.contains(.accepted) && !state.contains(.acknowledged)
     }
 
     /// Data and FIN. A FIN needs no window.
@@ -70,7 +97,7 @@ struct StreamRecord: Hashable, Sendable {
         return pending > 0 ? sendWindow > 0 : state.contains(.finishing)
     }
 
-    var isEnded: Bool { state.isSuperset(of: [.finSent, .finReceived]) }
+    var isEnded: Bool { state.contains(.finSent) && state.contains(.finReceived) }
 
     func assertInvariants(maximumWindow: Int) {
         assert(sendWindow >= 0 && sendWindow <= Int(UInt32.max))

@@ -28,6 +28,11 @@ public struct YamuxBody: Hashable, Sendable {
     public var disposition: Disposition
     /// How many bytes are to come before the next header.
     public var remaining: Int
+
+    public init(disposition: Disposition, remaining: Int) {
+        self.disposition = disposition
+        self.remaining = remaining
+    }
 }
 
 /// What to do with the next `count` bytes of input.

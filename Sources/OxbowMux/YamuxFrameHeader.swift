@@ -16,6 +16,12 @@ public struct YamuxStreamID: RawRepresentable, Hashable, Sendable, Comparable, C
     public var description: String { "\(rawValue)" }
 }
 
+extension YamuxStreamID: ExpressibleByIntegerLiteral {
+    public init(integerLiteral value: UInt32) {
+        self.init(rawValue: value)
+    }
+}
+
 /// What a frame is (Yamux spec, "Type Field"). A value that the spec doesn't name is kept: ``YamuxSession`` refuses it.
 public struct YamuxFrameType: RawRepresentable, Hashable, Sendable {
     public let rawValue: UInt8

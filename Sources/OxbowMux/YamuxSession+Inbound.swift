@@ -150,7 +150,7 @@ extension YamuxSession {
     // MARK: Known streams
 
     private mutating func receive(
-        _ header: YamuxFrameHeader, on index: Dictionary<YamuxStreamID, StreamRecord>.Index, at now: Instant
+        _ header: YamuxFrameHeader, on index: StreamIndex, at now: Instant
     ) throws(YamuxError) {
         let record = streams.values[index]
         guard header.type != .data || header.length <= record.credit else {
@@ -177,7 +177,7 @@ extension YamuxSession {
 
         streams.values[index].sendWindow += delta
         if acknowledges(index) {
-            streams.values[index].state.insert(.accepted)
+            streams.values[index].state.set(.accepted)
             unansweredCount -= 1
             events.append(.acknowledged(header.streamID))
         }
@@ -185,13 +185,13 @@ extension YamuxSession {
     }
 
     /// Any frame of the peer on a stream of ours tells that it knows the stream: some implementations never say ACK.
-    private func acknowledges(_ index: Dictionary<YamuxStreamID, StreamRecord>.Index) -> Bool {
-        streams.values[index].state.isDisjoint(with: [.inbound, .accepted])
+    private func acknowledges(_ index: StreamIndex) -> Bool {
+        !streams.values[index].state.contains(.inbound) && !streams.values[index].state.contains(.accepted)
     }
 
     /// Counts the body that follows and takes the FIN, which comes behind it.
     private mutating func takeData(
-        _ header: YamuxFrameHeader, on index: Dictionary<YamuxStreamID, StreamRecord>.Index
+        _ header: YamuxFrameHeader, on index: StreamIndex
     ) {
         if header.type == .data, header.length > 0 {
             streams.values[index].credit -= Int(header.length)
@@ -205,23 +205,23 @@ extension YamuxSession {
         }
     }
 
-    private mutating func finRead(_ index: Dictionary<YamuxStreamID, StreamRecord>.Index) {
-        if streams.values[index].state.insert(.finReceived).inserted {
-            streams.values[index].state.remove(.updateDue)
+    private mutating func finRead(_ index: StreamIndex) {
+        if streams.values[index].state.set(.finReceived) {
+            streams.values[index].state.clear(.updateDue)
             events.append(.finRead(streams.keys[index]))
         }
         if !closeIfEnded(index) { refresh(index) }
     }
 
     private mutating func receiveReset(
-        _ header: YamuxFrameHeader, on index: Dictionary<YamuxStreamID, StreamRecord>.Index, at now: Instant
+        _ header: YamuxFrameHeader, on index: StreamIndex, at now: Instant
     ) throws(YamuxError) {
         if streams.values[index].state.contains(.inbound) {
             guard resetLimiter.admit(at: now) else { throw .tooMany(.resets) }
         }
         counts.value.resetsReceived += 1
         // Behind its own RST a peer sends no data.
-        streams.values[index].state.insert(.finReceived)
+        streams.values[index].state.set(.finReceived)
         drop(index)
         let code = header.type == .windowUpdate ? header.length : nil
         events.append(.streamReset(header.streamID, code: code, byPeer: true))

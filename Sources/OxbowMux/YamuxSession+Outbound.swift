@@ -48,18 +48,18 @@ extension YamuxSession {
 
     /// SYN, ACK and credit, which go together when they are due together.
     private mutating func nextControlHeader() -> YamuxFrameHeader? {
-        while let id = controlQueue.popFirst({ streams[$0] != nil }) {
-            guard let index = streams.index(forKey: id) else { continue }
-            streams.values[index].state.remove(.inControlQueue)
+        while let index = controlQueue.popFirst(in: streams) {
+            let id = streams.keys[index]
+            streams.values[index].state.clear(.inControlQueue)
             var record = streams.values[index]
             guard record.wantsControl else { continue }
-            var flags: YamuxFlags = []
-            if record.state.insert(.announced).inserted { flags.insert(.syn) }
-            if record.state.isSuperset(of: [.inbound, .accepted]), record.state.insert(.acknowledged).inserted {
+            var flags = YamuxFlags(rawValue: 0)
+            if record.state.set(.announced) { flags.insert(.syn) }
+            if record.owesACK, record.state.set(.acknowledged) {
                 flags.insert(.ack)
             }
             var delta = 0
-            if record.state.remove(.updateDue) != nil {
+            if record.state.clear(.updateDue) {
                 delta = record.owed
                 record.credit += delta
                 counts.value.windowUpdatesSent += 1
@@ -73,17 +73,17 @@ extension YamuxSession {
     }
 
     private mutating func nextDataHeader(maximumPayload: Int) -> YamuxFrameHeader? {
-        while let id = dataQueue.popFirst({ streams[$0] != nil }) {
-            guard let index = streams.index(forKey: id) else { continue }
-            streams.values[index].state.remove(.inDataQueue)
+        while let index = dataQueue.popFirst(in: streams) {
+            let id = streams.keys[index]
+            streams.values[index].state.clear(.inDataQueue)
             var record = streams.values[index]
             guard record.wantsData else { continue }
             let count = min(record.pending, record.sendWindow, maximumPayload, configuration.maximumFramePayload)
             record.pending -= count
             record.sendWindow -= count
-            var flags: YamuxFlags = []
+            var flags = YamuxFlags(rawValue: 0)
             if record.pending == 0, record.state.contains(.finishing) {
-                record.state.insert(.finSent)
+                record.state.set(.finSent)
                 flags.insert(.fin)
             }
             streams.values[index] = record

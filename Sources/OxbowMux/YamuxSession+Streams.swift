@@ -28,13 +28,13 @@ extension YamuxSession {
         refresh(index)
     }
 
-    func needsAccept(_ index: Dictionary<YamuxStreamID, StreamRecord>.Index) -> Bool {
-        streams.values[index].state.isSuperset(of: .inbound) && !streams.values[index].state.contains(.accepted)
+    func needsAccept(_ index: StreamIndex) -> Bool {
+        streams.values[index].state.contains(.inbound) && !streams.values[index].state.contains(.accepted)
     }
 
-    mutating func accept(_ index: Dictionary<YamuxStreamID, StreamRecord>.Index) {
+    mutating func accept(_ index: StreamIndex) {
         guard needsAccept(index) else { return }
-        streams.values[index].state.insert(.accepted)
+        streams.values[index].state.set(.accepted)
         unacceptedCount -= 1
         counts.value.streamsAccepted += 1
     }
@@ -56,7 +56,7 @@ extension YamuxSession {
     /// once, without waiting for the window; ``setPending(_:bytes:)`` may have set that to 0 just before.
     public mutating func finish(_ id: YamuxStreamID) {
         guard let index = streams.index(forKey: id) else { return }
-        streams.values[index].state.insert(.finishing)
+        streams.values[index].state.set(.finishing)
         accept(index)
         refresh(index)
     }
@@ -76,8 +76,9 @@ extension YamuxSession {
     /// credit. When the peer hasn't ended its side after ``YamuxConfiguration/closeTimeout``, the stream is reset.
     public mutating func abandon(_ id: YamuxStreamID, at now: Instant) {
         guard let index = streams.index(forKey: id), !streams.values[index].state.contains(.abandoned) else { return }
-        streams.values[index].state.insert([.abandoned, .finishing])
-        streams.values[index].state.remove(.updateDue)
+        streams.values[index].state.set(.abandoned)
+        streams.values[index].state.set(.finishing)
+        streams.values[index].state.clear(.updateDue)
         streams.values[index].deadline = now + configuration.closeTimeout
         abandonedQueue.append(id)
         accept(index)
@@ -96,12 +97,14 @@ extension YamuxSession {
         streams.values[index].unread -= bytes
         let record = streams.values[index]
         // Behind a FIN nothing comes that would need credit.
-        guard record.state.isDisjoint(with: [.updateDue, .finReceived]), 2 * record.owed >= record.window else {
+        guard !record.state.contains(.updateDue), !record.state.contains(.finReceived),
+            2 * record.owed >= record.window
+        else {
             return
         }
         tuneWindow(index, at: now)
         streams.values[index].creditedAt = now
-        if streams.values[index].owed > 0 { streams.values[index].state.insert(.updateDue) }
+        if streams.values[index].owed > 0 { streams.values[index].state.set(.updateDue) }
         accept(index)
         refresh(index)
     }
@@ -109,7 +112,7 @@ extension YamuxSession {
     /// Fits a window to its use when half of it was taken. Taken within four round trips since the last credit, it is
     /// doubled, as go-yamux does: at two round trips the sender would just begin to wait for us. When the streams' sum
     /// has gone past its bound, since new streams came, it is halved instead.
-    private mutating func tuneWindow(_ index: Dictionary<YamuxStreamID, StreamRecord>.Index, at now: Instant) {
+    private mutating func tuneWindow(_ index: StreamIndex, at now: Instant) {
         let record = streams.values[index]
         var window = record.window
         if windowSum > configuration.sessionWindow {

@@ -14,8 +14,8 @@ public import OxbowCore
 /// A stream's id means nothing once ``YamuxEvent/streamClosed(_:)`` or ``YamuxEvent/streamReset(_:code:byPeer:)`` came
 /// or ``reset(_:code:)`` was called. Since the driver may learn that a little later, calls with such an id do nothing.
 ///
-/// Two facts about peers shape what is sent: py-libp2p reads no body behind a header with SYN or ACK, and knows FIN and
-/// RST only on data frames. So SYN and ACK travel in window updates, FIN on data frames, and RST on a data frame unless
+/// Two facts about peers shape what is sent: older py-libp2p reads no body behind a header with SYN or ACK, and knows FIN
+/// and RST only on data frames. So SYN and ACK travel in window updates, FIN on data frames, and RST on a data frame unless
 /// it carries a code.
 public struct YamuxSession: Hashable, Sendable {
     /// A reset that waits to be sent.
@@ -26,7 +26,7 @@ public struct YamuxSession: Hashable, Sendable {
 
     /// The body that is coming in.
     struct Body: Hashable, Sendable {
-        /// Nil when the bytes are to be discarded.
+        /// Nil when the bytes are to be discarded. They are also once the stream is gone; ids don't come again.
         var stream: YamuxStreamID?
         var remaining: Int
         var endsStream: Bool
@@ -152,20 +152,20 @@ public struct YamuxSession: Hashable, Sendable {
     }
 
     /// Brings queues and counts in line with a record that was changed.
-    mutating func refresh(_ index: Dictionary<YamuxStreamID, StreamRecord>.Index) {
+    mutating func refresh(_ index: StreamIndex) {
         let id = streams.keys[index]
         let record = streams.values[index]
         var state = record.state
         if record.wantsControl != state.contains(.countedForControl) {
             controlCount += record.wantsControl ? 1 : -1
-            state.formSymmetricDifference(.countedForControl)
+            state.toggle(.countedForControl)
         }
-        if record.wantsControl, state.insert(.inControlQueue).inserted { controlQueue.append(id) }
+        if record.wantsControl, state.set(.inControlQueue) { controlQueue.append(id) }
         if record.wantsData != state.contains(.countedForData) {
             dataCount += record.wantsData ? 1 : -1
-            state.formSymmetricDifference(.countedForData)
+            state.toggle(.countedForData)
         }
-        if record.wantsData, state.insert(.inDataQueue).inserted { dataQueue.append(id) }
+        if record.wantsData, state.set(.inDataQueue) { dataQueue.append(id) }
         streams.values[index].state = state
         streams.values[index].assertInvariants(maximumWindow: configuration.maximumWindow)
     }
@@ -184,8 +184,8 @@ public struct YamuxSession: Hashable, Sendable {
     }
 
     /// Forgets a stream.
-    mutating func drop(_ index: Dictionary<YamuxStreamID, StreamRecord>.Index) {
-        let (id, record) = streams.remove(at: index)
+    mutating func drop(_ index: StreamIndex) {
+        let record = streams.remove(at: index).value
         windowSum -= record.window
         let waits = record.state.contains(.accepted) ? 0 : 1
         if record.state.contains(.inbound) {
@@ -197,10 +197,9 @@ public struct YamuxSession: Hashable, Sendable {
         }
         if record.state.contains(.countedForControl) { controlCount -= 1 }
         if record.state.contains(.countedForData) { dataCount -= 1 }
-        if record.state.contains(.inControlQueue) { controlQueue.leaveBehind { streams[$0] != nil } }
-        if record.state.contains(.inDataQueue) { dataQueue.leaveBehind { streams[$0] != nil } }
-        if record.state.contains(.abandoned) { abandonedQueue.leaveBehind { streams[$0] != nil } }
-        if body?.stream == id { body?.stream = nil }
+        if record.state.contains(.inControlQueue) { controlQueue.leaveBehind(streams) }
+        if record.state.contains(.inDataQueue) { dataQueue.leaveBehind(streams) }
+        if record.state.contains(.abandoned) { abandonedQueue.leaveBehind(streams) }
         guard record.state.contains(.announced) else { return }
         strayFrames = min(strayFrames + Self.strayFramesPerStream, Self.maximumStrayFrames)
         if !record.state.contains(.finReceived) { strayBytes += record.credit }
@@ -212,7 +211,7 @@ public struct YamuxSession: Hashable, Sendable {
     static let maximumStrayFrames = 1 << 20
 
     /// Ends a stream that both sides have finished.
-    mutating func closeIfEnded(_ index: Dictionary<YamuxStreamID, StreamRecord>.Index) -> Bool {
+    mutating func closeIfEnded(_ index: StreamIndex) -> Bool {
         guard streams.values[index].isEnded else { return false }
         events.append(.streamClosed(streams.keys[index]))
         drop(index)
