@@ -44,7 +44,7 @@ let layers: [Layer] = [
     .driver("OxbowNIO", machines.union(["OxbowSwarm"])),
     .driver("Oxbow", machines.union(["OxbowSwarm", "OxbowNIO"])),
     .driver("OxbowTesting", machines.union(["OxbowSwarm", "OxbowNIO", "Oxbow"])),
-    .driver("oxbow", ["OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowMigration", "OxbowNIO", "Oxbow"]),
+    .driver("OxbowCLI", ["OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowMigration", "OxbowNIO", "Oxbow"]),
 ]
 
 private let machines: Set<String> = [
