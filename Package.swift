@@ -26,8 +26,12 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
     name: "oxbow",
     platforms: [.macOS(.v26)],
-    products: [.library(name: "Oxbow", targets: ["Oxbow"])],
+    products: [
+        .library(name: "Oxbow", targets: ["Oxbow"]),
+        .executable(name: "oxbow", targets: ["OxbowCLI"]),
+    ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.6.0"),
@@ -69,8 +73,18 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
 
+        // The folder isn't named after the product: beside `Oxbow` it would be the same on a file system without case.
+        .executableTarget(
+            name: "OxbowCLI",
+            dependencies: [
+                "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowProtocols", "OxbowNIO", "Oxbow",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ], swiftSettings: oxbow + strict),
+
         tests("OxbowStyleTests", []),
         tests("OxbowTests", ["Oxbow"]),
+        tests("OxbowCLITests", ["OxbowCLI", "OxbowCore", "OxbowCrypto", "Oxbow"]),
         tests("OxbowCoreTests", ["OxbowCore"]),
         tests("OxbowWireTests", ["OxbowCore", "OxbowWire"]),
         tests("OxbowCryptoTests", ["OxbowCore", "OxbowWire", "OxbowCrypto"]),
