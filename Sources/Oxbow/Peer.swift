@@ -12,6 +12,7 @@ public struct Peer: Sendable {
         self.host = host
     }
 
+    /// Who the peer is: proved in the handshake of each of its connections.
     public var id: PeerID { state.id }
     /// The connections that stand, best first.
     public var connections: [Connection] { state.usableConnections.map(Connection.init) }
@@ -64,6 +65,7 @@ public struct Connection: Sendable, Hashable {
         self.driver = driver
     }
 
+    /// The connection's number in this process; never given twice.
     public var id: ConnectionID { driver.id }
     /// Where it runs.
     public var path: ConnectionPath { driver.path }

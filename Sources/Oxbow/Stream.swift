@@ -68,11 +68,14 @@ public struct Stream: Sendable {
 ///
 /// All iterators of a stream read from the same place: one may read a header, the next the rest.
 public struct StreamInbound: AsyncSequence, Sendable {
+    /// Bytes as they arrived; never none.
     public typealias Element = ByteBuffer
+    /// Why there will be no more bytes, where that isn't the clean end.
     public typealias Failure = StreamError
 
     let logical: LogicalStream
 
+    /// Reads on where the last read of the stream stopped, whoever did it.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let logical: LogicalStream
 
@@ -81,6 +84,7 @@ public struct StreamInbound: AsyncSequence, Sendable {
             try await logical.next()
         }
 
+        /// The next bytes, as they arrived; this is what a `for await` calls.
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(StreamError) -> ByteBuffer? {
             try await logical.next()
         }

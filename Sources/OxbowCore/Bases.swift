@@ -6,10 +6,15 @@ public enum Base58 {
     static let coding = NumberCoding(
         alphabet: Alphabet("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"), limit: maximumLength)
 
+    /// The text of bytes; each zero in front becomes a digit 0 of the alphabet. Quadratic in the length, which isn't
+    /// bounded here: it is for identifiers of our own.
     public static func encode(_ bytes: some Collection<UInt8>) -> String {
         coding.encode(bytes)
     }
 
+    /// The bytes of a text of at most ``maximumLength`` characters.
+    ///
+    /// - Throws: ``BaseDecodingError`` for a longer text, or a character outside of the alphabet.
     public static func decode(_ text: String) throws(BaseDecodingError) -> [UInt8] {
         try coding.decode(text.utf8)
     }
@@ -25,10 +30,15 @@ public enum Base36 {
     static let upper = NumberCoding(
         alphabet: Alphabet("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", foldingCase: true), limit: maximumLength)
 
+    /// The text of bytes; each zero in front becomes a digit 0 of the alphabet. Quadratic in the length, which isn't
+    /// bounded here: it is for identifiers of our own.
     public static func encode(_ bytes: some Collection<UInt8>) -> String {
         coding.encode(bytes)
     }
 
+    /// The bytes of a text of at most ``maximumLength`` characters.
+    ///
+    /// - Throws: ``BaseDecodingError`` for a longer text, or a character outside of the alphabet.
     public static func decode(_ text: String) throws(BaseDecodingError) -> [UInt8] {
         try coding.decode(text.utf8)
     }
@@ -39,6 +49,7 @@ public enum Base16 {
     static let coding = BitCoding(Alphabet("0123456789abcdef", foldingCase: true), width: 4)
     static let upper = BitCoding(Alphabet("0123456789ABCDEF", foldingCase: true), width: 4)
 
+    /// Two lower-case digits for each byte.
     public static func encode(_ bytes: some Collection<UInt8>) -> String {
         coding.encode(bytes)
     }
@@ -54,6 +65,7 @@ public enum Base32 {
     static let coding = BitCoding(Alphabet("abcdefghijklmnopqrstuvwxyz234567", foldingCase: true), width: 5)
     static let upper = BitCoding(Alphabet("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", foldingCase: true), width: 5)
 
+    /// Eight lower-case characters for five bytes, fewer at the end, without padding.
     public static func encode(_ bytes: some Collection<UInt8>) -> String {
         coding.encode(bytes)
     }
@@ -84,6 +96,7 @@ public enum Base64: Sendable {
         }
     }
 
+    /// Four characters for three bytes, fewer at the end; filled up with `=` in the padded forms.
     public func encode(_ bytes: some Collection<UInt8>) -> String {
         coding.encode(bytes)
     }

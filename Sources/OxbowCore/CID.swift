@@ -57,6 +57,7 @@ public struct CID: Hashable, Sendable, CustomStringConvertible {
         try self.init(binary: binary)
     }
 
+    /// The binary form: version 1, codec, multihash (multiformats/cid).
     public var binary: [UInt8] {
         var bytes: [UInt8] = [1]
         Varint.encode(codec, into: &bytes)

@@ -59,6 +59,10 @@ public struct Multiaddr: Hashable, Sendable, CustomStringConvertible {
         self.binary = binary
     }
 
+    /// Puts an address together, outermost component first.
+    ///
+    /// - Throws: ``MultiaddrError`` when there is none, there are more than ``maximumComponents``, a value isn't one that its
+    ///   protocol can have, or something stands behind a path.
     public init(components: some Sequence<Component>) throws(MultiaddrError) {
         var binary: [UInt8] = []
         for component in components { component.raw.encode(into: &binary) }

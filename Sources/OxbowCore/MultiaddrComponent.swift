@@ -53,6 +53,7 @@ extension Multiaddr.Component: Hashable {
 }
 
 extension Multiaddr.Component {
+    /// Which protocol it is of: its name and code (multiformats/multicodec).
     public var kind: AddressProtocol {
         switch self {
         case .ip4: .ip4

@@ -31,6 +31,7 @@ public enum Multibase: UInt8, Hashable, Sendable, CaseIterable, CustomStringConv
     case base64url = 0x75  // u
     case base64urlpad = 0x55  // U
 
+    /// The character of the base, and behind it the bytes in that base. Quadratic in the length for base 36 and 58.
     public func encode(_ bytes: some Collection<UInt8>) -> String {
         String(UnicodeScalar(rawValue)) + digits(bytes)
     }

@@ -56,6 +56,7 @@ public struct Multihash: Hashable, Sendable {
         try self.init(code: code, digest: [UInt8](rest))
     }
 
+    /// The binary form: code and length of the digest as varints, then the digest.
     public var binary: [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(digest.count + 4)

@@ -54,6 +54,9 @@ public struct PeerID: Hashable, Sendable, Comparable, CustomStringConvertible {
         try self.init(parsed)
     }
 
+    /// Takes an identity multihash of at most ``maximumInlineLength`` bytes or a SHA-256 one.
+    ///
+    /// - Throws: ``PeerIDError/inlineKeyTooLong(length:)`` or ``PeerIDError/unsupportedHash(code:)``.
     public init(_ multihash: Multihash) throws(PeerIDError) {
         switch multihash.code {
         case Multihash.identity:

@@ -13,6 +13,8 @@ public struct ChaCha20Poly1305Key: ~Copyable, Sendable {
     nonisolated(unsafe) static let cipher = EVP_CIPHER_fetch(nil, "ChaCha20-Poly1305", nil)
     private var context: AEADContext
 
+    /// - Parameter key: ``keyLength`` bytes.
+    /// - Throws: ``CryptoError/badKeyLength(expected:actual:)``, or libcrypto's own failure.
     public init(key: [UInt8]) throws(CryptoError) {
         context = try AEADContext(Self.cipher, key: key)
     }
@@ -73,6 +75,8 @@ public struct AES256GCMKey: ~Copyable, Sendable {
     nonisolated(unsafe) static let cipher = EVP_CIPHER_fetch(nil, "AES-256-GCM", nil)
     private var context: AEADContext
 
+    /// - Parameter key: ``keyLength`` bytes.
+    /// - Throws: ``CryptoError/badKeyLength(expected:actual:)``, or libcrypto's own failure.
     public init(key: [UInt8]) throws(CryptoError) {
         context = try AEADContext(Self.cipher, key: key)
     }

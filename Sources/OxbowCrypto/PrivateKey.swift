@@ -11,6 +11,7 @@ public struct PrivateKey: Sendable {
     private let data: [UInt8]
     let key: EVPKey
 
+    /// Of which kind the pair is; the kind decides how its signatures look.
     public var type: KeyType { publicKey.type }
 
     /// The key message. It is secret.

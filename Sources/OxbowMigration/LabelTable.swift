@@ -97,6 +97,9 @@ public struct LabelTable: Hashable, Sendable {
         return .registered
     }
 
+    /// What the table knows of an id that a Migrate names as `from`, whichever side gave it (SM-L3, SM-F6).
+    ///
+    /// Only the newest ``MigrationConfiguration/maximumRemembered`` ended ids are still known as finished.
     public func lookup(from id: UInt64) -> FromLookup {
         if let key = live[id] { return .live(key) }
         return finished.contains(id) ? .finished : .unknown
@@ -129,6 +132,7 @@ public struct LabelTable: Hashable, Sendable {
         return true
     }
 
+    /// A migration that ``beginMigration()`` let start is over, however it went. One more end than begins is a precondition.
     public mutating func endMigration() {
         precondition(migrations > 0, "a migration ended that had not begun")
         migrations -= 1

@@ -25,6 +25,7 @@ public struct YamuxBody: Hashable, Sendable {
         case discard
     }
 
+    /// Whose bytes they are.
     public var disposition: Disposition
     /// How many bytes are to come before the next header.
     public var remaining: Int

@@ -48,9 +48,13 @@ public struct YamuxFlags: OptionSet, Hashable, Sendable {
         self.rawValue = rawValue
     }
 
+    /// The first frame of a stream.
     public static let syn = YamuxFlags(rawValue: 1)
+    /// The receiver of a SYN has taken the stream, or answers a ping.
     public static let ack = YamuxFlags(rawValue: 2)
+    /// The sender writes no more on the stream.
     public static let fin = YamuxFlags(rawValue: 4)
+    /// The stream is over at once, both ways.
     public static let rst = YamuxFlags(rawValue: 8)
 }
 
@@ -60,10 +64,15 @@ public struct YamuxFrameHeader: Hashable, Sendable {
     /// The size of a header in bytes.
     public static let size = 12
 
+    /// 0; the session refuses anything else.
     public var version: UInt8
+    /// What the frame is.
     public var type: YamuxFrameType
+    /// What else it says of its stream, or of the ping.
     public var flags: YamuxFlags
+    /// Whose frame it is; ``YamuxStreamID/session`` for pings and GoAway.
     public var streamID: YamuxStreamID
+    /// Bytes of payload, bytes of window, a ping's value or an error code: ``type`` says which.
     public var length: UInt32
 
     public init(

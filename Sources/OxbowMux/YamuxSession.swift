@@ -47,7 +47,9 @@ public struct YamuxSession: Hashable, Sendable {
         var roundTrip: Duration?
     }
 
+    /// Which end of the connection this is: it decides the parity of our stream ids.
     public let role: YamuxRole
+    /// The bounds, as they were when the session began.
     public let configuration: YamuxConfiguration
 
     var streams: [YamuxStreamID: StreamRecord] = [:]

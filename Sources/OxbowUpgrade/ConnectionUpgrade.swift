@@ -38,13 +38,18 @@ public enum UpgradeError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// What a host brings to each of its upgrades. Made once: certificates and signatures are costly.
 public struct UpgradeConfiguration: Sendable {
+    /// Noise XX over Curve25519, ChaCha20-Poly1305 and SHA-256 (libp2p/specs, noise).
     public static let noise: ProtocolID = "/noise"
+    /// TLS 1.3 with a certificate that its peer's key has signed (libp2p/specs, tls).
     public static let tls: ProtocolID = "/tls/1.0.0"
+    /// The one multiplexer (libp2p/specs, yamux).
     public static let yamux: ProtocolID = "/yamux/1.0.0"
 
+    /// The key that proves who this host is.
     public let identity: PrivateKey
     /// In the order of preference of a dialer; a listener takes what it is asked for.
     public let securityProtocols: [ProtocolID]
+    /// In the order of preference.
     public let muxers: [ProtocolID]
     let noiseCredentials: NoiseCredentials?
     let tlsContext: TLSContext?

@@ -38,14 +38,20 @@ private let keywords: Set = [
 ]
 
 private func publicDeclaration(_ line: String) -> (name: String, isOperator: Bool)? {
-    let isPublic = words(in: line).contains { $0.text == "public" || $0.text == "open" }
+    // Behind the keyword, or with parentheses, `open` is a name.
+    let isPublic = words(in: line).prefix { !isKeyword($0) }.contains { word in
+        (word.text == "public" || word.text == "open") && word.before != "." && word.after.0 == " "
+    }
     return isPublic && importedModule(line) == nil ? declaration(in: line) : nil
+}
+
+private func isKeyword(_ word: Word) -> Bool {
+    keywords.contains(word.text) && word.before != "."
 }
 
 /// What a line declares. An initializer's name has its first label, as in `init(from`.
 private func declaration(in line: String) -> (name: String, isOperator: Bool)? {
     let found = words(in: line)
-    let isKeyword = { (word: Word) in keywords.contains(word.text) && word.before != "." }
     guard let first = found.firstIndex(where: isKeyword) else { return nil }
     // `class func` names its kind last.
     let isClassMember = found[first].text == "class" && found.dropFirst(first + 1).first.map(isKeyword) == true

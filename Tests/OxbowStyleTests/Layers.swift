@@ -40,15 +40,17 @@ let layers: [Layer] = [
     .machine("OxbowMux", ["OxbowCore"]),
     .machine("OxbowMigration", ["OxbowCore"]),
     .machine("OxbowProtocols", ["OxbowCore", "OxbowWire", "OxbowCrypto"]),
+    .machine("OxbowUpgrade", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowProtocols"]),
     .machine("OxbowSwarm", ["OxbowCore", "OxbowMigration"]),
-    .driver("OxbowNIO", machines.union(["OxbowSwarm"])),
-    .driver("Oxbow", machines.union(["OxbowSwarm", "OxbowNIO"])),
-    .driver("OxbowTesting", machines.union(["OxbowSwarm", "OxbowNIO", "Oxbow"])),
+    .driver("OxbowNIO", machines),
+    .driver("Oxbow", machines.union(["OxbowNIO"])),
+    .driver("OxbowTesting", machines.union(["OxbowNIO", "Oxbow"])),
     .driver("OxbowCLI", ["OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowMigration", "OxbowNIO", "Oxbow"]),
 ]
 
 private let machines: Set<String> = [
     "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration", "OxbowProtocols",
+    "OxbowUpgrade", "OxbowSwarm",
 ]
 
 /// The module that a line of code imports, if it is an import.

@@ -153,6 +153,20 @@ import Testing
         #expect(undocumentedDeclarations(in: SwiftText(source)) == [])
     }
 
+    @Test(
+        arguments: [
+            "func open() {}", "mutating func open(\n    a: Int\n) {}", "let open = 1",
+            "let plaintext = try cipher?.open(a)",
+            "let result = Self.open(&b)", "if case .open(let id) = state {}", "guard open(a), let b = c else {}",
+        ])
+    func openIsANameToo(_ source: String) {
+        #expect(undocumentedDeclarations(in: SwiftText(source)) == [])
+    }
+
+    @Test func whatIsOpenedToSubclassesIsPublic() {
+        #expect(undocumentedDeclarations(in: SwiftText("open func open() {}")).count == 1)
+    }
+
     @Test func witnessesOfOurOwnProtocolsAreDocumentedThere() {
         let text = SwiftText(
             """

@@ -86,7 +86,7 @@ import Testing
             })
     }
 
-    @Test("Public declarations are documented", arguments: swiftLayers.map(\.name).filter { $0 != "oxbow" })
+    @Test("Public declarations are documented", arguments: swiftLayers.map(\.name).filter { $0 != "OxbowCLI" })
     func documentation(_ name: String) {
         let requirements = Self.requirements
         expectNone(findings(in: "Sources/\(name)") { undocumentedDeclarations(in: $0, requirements: requirements) })

@@ -6,7 +6,8 @@ import Testing
 
     /// Two hosts that know each other, over `listen`.
     static func withPair(
-        _ listen: String, security: [SecurityProtocol] = [.noise], _ body: (Host, Host, [Multiaddr]) async throws -> Void
+        _ listen: String, security: [SecurityProtocol] = [.noise],
+        _ body: (Host, Host, [Multiaddr]) async throws -> Void
     ) async throws {
         var configuration = HostConfiguration()
         configuration.security = security
@@ -48,7 +49,8 @@ import Testing
                 let count = 4 << 20
                 async let sent: Void = {
                     for number in 0..<(count / 65_536) {
-                        try await stream.outbound.write(ByteBuffer(repeating: UInt8(truncatingIfNeeded: number), count: 65_536))
+                        try await stream.outbound.write(
+                            ByteBuffer(repeating: UInt8(truncatingIfNeeded: number), count: 65_536))
                     }
                     stream.outbound.finish()
                 }()

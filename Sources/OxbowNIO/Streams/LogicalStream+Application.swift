@@ -68,7 +68,9 @@ extension LogicalStream {
             guard state.outboundBytes < limits.writeHighWatermark else { return (.full, nil) }
             state.outbound.append(buffer)
             state.outboundBytes += buffer.readableBytes
-            guard !state.isOutboundSignalled, let leg = state.legs[state.machine.writeLeg] else { return (.written, nil) }
+            guard !state.isOutboundSignalled, let leg = state.legs[state.machine.writeLeg] else {
+                return (.written, nil)
+            }
             state.isOutboundSignalled = true
             return (.written, (leg.carrier, leg.token))
         }

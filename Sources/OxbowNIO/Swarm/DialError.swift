@@ -26,23 +26,37 @@ public enum DialFailure: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// Why a peer could not be connected to: what happened at each of its addresses.
 public struct DialError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Why the dial as a whole failed.
     public enum Reason: Hashable, Sendable {
+        /// No address was given.
         case noAddresses
+        /// Every address failed; each has its own ``Attempt``.
         case allFailed
+        /// ``SwarmConfiguration/dialTimeout`` was over first.
         case timedOut(Duration)
+        /// Every caller of the dial was cancelled.
         case cancelled
+        /// As many dials run as ``SwarmLimits/dials`` allows.
         case tooManyDials(limit: Int)
+        /// The peer is this host.
         case isSelf
+        /// The host is shutting down.
         case closed
     }
 
+    /// What came of one address.
     public struct Attempt: Hashable, Sendable {
+        /// Where.
         public let address: Multiaddr
+        /// Why not.
         public let failure: DialFailure
     }
 
+    /// Who was wanted.
     public let peer: PeerID
+    /// Why the dial failed.
     public let reason: Reason
+    /// What came of each address, in the order in which they had their turn.
     public let attempts: [Attempt]
 
     package init(closed peer: PeerID) {

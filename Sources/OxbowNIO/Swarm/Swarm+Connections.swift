@@ -26,7 +26,9 @@ extension Swarm: ConnectionOwner {
                 inner.identifying.insert(connection.id)
                 return true
             }
-            guard fits else { return .failure(.refused("\(limit) connections with the peer stand, which is the limit")) }
+            guard fits else {
+                return .failure(.refused("\(limit) connections with the peer stand, which is the limit"))
+            }
             state.peers[peer.peer] = peerState
             return .success(peerState)
         }

@@ -40,7 +40,9 @@ final class MemoryTransport: ByteTransport, @unchecked Sendable {
     static func pair(
         _ first: any EventLoop, _ second: any EventLoop, link: MemoryLink = MemoryLink(), isRecording: Bool = false
     ) -> (MemoryTransport, MemoryTransport) {
-        let (left, right) = (MemoryTransport(eventLoop: first, link: link), MemoryTransport(eventLoop: second, link: link))
+        let (left, right) = (
+            MemoryTransport(eventLoop: first, link: link), MemoryTransport(eventLoop: second, link: link)
+        )
         (left.other, right.other) = (right, left)
         if isRecording { (left.sent, right.sent) = (ByteBuffer(), ByteBuffer()) }
         return (left, right)

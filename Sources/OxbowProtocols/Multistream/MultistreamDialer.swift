@@ -5,6 +5,7 @@ public import OxbowCore
 /// Header and first proposal go out in one flight. The peer's header may come at any time before its first answer.
 /// Simultaneous open isn't supported: of a connection, one side is the dialer.
 public struct MultistreamDialer: Sendable, Hashable {
+    /// When the protocol's own bytes may follow.
     public enum Mode: Sendable, Hashable {
         /// The caller sends the protocol's bytes right behind ``start()`` and reads the answer later. Takes exactly
         /// one protocol: bytes behind a proposal that is refused can't be taken back.

@@ -7,6 +7,7 @@ public struct MultistreamLimits: Hashable, Sendable {
     /// How many proposals a listener answers before it gives up on the peer.
     public var maximumProposals: Int
 
+    /// Both bounds are at least 1.
     public init(maximumMessageLength: Int = 1024, maximumProposals: Int = 64) {
         precondition(maximumMessageLength > 0 && maximumProposals > 0, "a negotiation needs at least one message")
         self.maximumMessageLength = maximumMessageLength

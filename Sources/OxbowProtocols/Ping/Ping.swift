@@ -55,6 +55,7 @@ public struct PingResponder: Sendable, Hashable {
 
 /// The side that measures: one ping at a time, any number on one stream.
 public struct PingClient: Sendable, Hashable {
+    /// What came of the input so far.
     public enum Step: Sendable, Hashable {
         /// The echo isn't all there.
         case needMore
