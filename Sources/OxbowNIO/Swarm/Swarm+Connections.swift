@@ -81,6 +81,8 @@ extension Swarm: ConnectionOwner {
 
     // MARK: Inbound streams
 
+    var isMigrationEnabled: Bool { configuration.isMigrationEnabled }
+
     func supports(_ id: ProtocolID) -> Bool {
         state.withLock { $0.handlers[id] != nil }
     }
