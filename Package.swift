@@ -85,6 +85,31 @@ let package = Package(
         tests("OxbowStyleTests", []),
         tests("OxbowTests", ["Oxbow"]),
         tests("OxbowCLITests", ["OxbowCLI", "OxbowCore", "OxbowCrypto", "Oxbow"]),
+        library(
+            "OxbowTesting",
+            [
+                "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
+                "OxbowProtocols", "OxbowUpgrade", "OxbowNIO", "Oxbow",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
+
+        tests("OxbowStyleTests", []),
+        tests(
+            "OxbowTests",
+            ["Oxbow", "OxbowTesting", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")]),
+        tests(
+            "OxbowNIOTests",
+            [
+                "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
+                "OxbowProtocols", "OxbowUpgrade", "OxbowNIO", "OxbowTesting",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
+        tests(
+            "OxbowUpgradeTests",
+            ["OxbowCore", "OxbowCrypto", "OxbowSecurity", "OxbowProtocols", "OxbowUpgrade", "OxbowTesting"]),
         tests("OxbowCoreTests", ["OxbowCore"]),
         tests("OxbowWireTests", ["OxbowCore", "OxbowWire"]),
         tests("OxbowCryptoTests", ["OxbowCore", "OxbowWire", "OxbowCrypto"]),
