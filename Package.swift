@@ -67,7 +67,7 @@ let package = Package(
         library(
             "Oxbow",
             [
-                "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowProtocols", "OxbowUpgrade", "OxbowNIO",
+                "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowMux", "OxbowProtocols", "OxbowUpgrade", "OxbowNIO",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
