@@ -69,6 +69,9 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
 
+        .executableTarget(
+            name: "Echo", dependencies: ["Oxbow"], path: "Examples/Echo", swiftSettings: oxbow + strict),
+
         tests("OxbowStyleTests", []),
         tests("OxbowTests", ["Oxbow"]),
         tests("OxbowCoreTests", ["OxbowCore"]),

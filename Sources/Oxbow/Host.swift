@@ -14,7 +14,7 @@ import Synchronization
 ///
 /// ```swift
 /// try await withHost(identity: .generate(.ed25519)) { host in
-///     await host.handle("/echo/1.0.0") { stream in
+///     host.handle("/echo/1.0.0") { stream in
 ///         for try await bytes in stream.inbound { try await stream.outbound.write(bytes) }
 ///     }
 ///     let addresses = try await host.listen(on: Multiaddr("/ip4/127.0.0.1/tcp/0"))
