@@ -9,7 +9,7 @@ import Synchronization
 
 /// A libp2p host: an identity, the addresses at which it listens, its peers, and the streams with them.
 ///
-/// A host works while ``run()`` does; ``withHost(identity:configuration:_:)`` takes care of that. Streams outlive the
+/// A host works while ``run()`` does; ``withHost(identity:configuration:isolation:_:)`` takes care of that. Streams outlive the
 /// connections that they were opened on: ``Peer/migrate(_:to:)`` moves one, and either peer may do so.
 ///
 /// ```swift
