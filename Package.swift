@@ -81,10 +81,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ], swiftSettings: oxbow + strict),
+        .executableTarget(
+            name: "Echo", dependencies: ["Oxbow"], path: "Examples/Echo", swiftSettings: oxbow + strict),
 
-        tests("OxbowStyleTests", []),
-        tests("OxbowTests", ["Oxbow"]),
-        tests("OxbowCLITests", ["OxbowCLI", "OxbowCore", "OxbowCrypto", "Oxbow"]),
         library(
             "OxbowTesting",
             [
@@ -110,6 +109,7 @@ let package = Package(
         tests(
             "OxbowUpgradeTests",
             ["OxbowCore", "OxbowCrypto", "OxbowSecurity", "OxbowProtocols", "OxbowUpgrade", "OxbowTesting"]),
+        tests("OxbowCLITests", ["OxbowCLI", "OxbowCore", "OxbowCrypto", "Oxbow"]),
         tests("OxbowCoreTests", ["OxbowCore"]),
         tests("OxbowWireTests", ["OxbowCore", "OxbowWire"]),
         tests("OxbowCryptoTests", ["OxbowCore", "OxbowWire", "OxbowCrypto"]),
