@@ -181,7 +181,7 @@ extension ConnectionDriver {
     private func openFailed(_ logical: LogicalStream, _ purpose: UnderlyingStream.Purpose, _ error: StreamError) {
         switch purpose {
         case .source: logical.fail(error)
-        case .target: logical.withdrawAttempt(at: now)
+        case .target(let id): logical.withdrawAttempt(target: id, at: now)
         }
     }
 

@@ -22,7 +22,8 @@ final class UnderlyingStream {
 
     enum Purpose {
         case source
-        case target
+        /// With the id that its Migrate gives it.
+        case target(UInt64)
     }
 
     let token: LegToken

@@ -115,6 +115,9 @@ extension PeerState: LogicalStreamObserver {
             state.withLock { state in
                 for id in ids { state.table.finish(id) }
                 for _ in 0..<migrations { state.table.endMigration() }
+        case .negotiated:
+            // A Migrate may have come before this side's answer (SM-F5).
+            break
                 state.streams[stream.key] = nil
             }
         }
