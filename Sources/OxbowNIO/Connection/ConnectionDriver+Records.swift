@@ -190,6 +190,7 @@ extension ConnectionDriver {
     }
 
     /// TLS has a goodbye of its own, behind the multiplexer's.
+        stream.hasFramedFIN = true
     func sayGoodbye() {
         if let goodbye = secure.close() { transport.write(goodbye) }
     }

@@ -38,6 +38,8 @@ extension ConnectionDriver {
     }
 
     private func streamOpened(_ id: YamuxStreamID) {
+        guard !isDraining else { return session?.reset(id, code: YamuxResetCode.shutdown) ?? () }
+        let negotiation = InboundStreamNegotiation(migrationEnabled: owner.isMigrationEnabled)
         let stream = UnderlyingStream(
             token: LegToken(rawValue: UniqueNumber.next()), id: id, stage: .inbound(InboundStreamNegotiation()))
         add(stream)
@@ -50,7 +52,7 @@ extension ConnectionDriver {
         streamIDs[stream.token] = stream.id
     }
 
-    private func remove(_ stream: UnderlyingStream) {
+    func remove(_ stream: UnderlyingStream) {
         streams[stream.id] = nil
         streamIDs[stream.token] = nil
     }
@@ -155,8 +157,8 @@ extension ConnectionDriver {
         negotiation: OutboundStreamNegotiation, isWanted: @escaping @Sendable () -> Bool
     ) {
         eventLoop.preconditionInEventLoop()
-        guard failure == nil, session != nil else {
-            return openFailed(logical, purpose, .connectionLost(failure ?? .transportEnded))
+        guard failure == nil, session != nil, !isDraining else {
+            return openFailed(logical, purpose, .connectionLost(failure ?? .closedLocally))
         }
         do throws(YamuxOpenError) {
             guard let id = try session?.open(at: now) else { return }

@@ -32,6 +32,7 @@ extension LogicalStream {
             }
             if state.isReadClosed { return (.failed(state.failure ?? .closed), wake) }
             if state.isAtEOF { return (.end, wake) }
+            if let failure = state.failure { return (.failed(failure), wake) }
             guard let waiter else { return (.wait, wake) }
             guard state.reader == nil else { return (.failed(.concurrentRead), wake) }
             state.reader = waiter
@@ -111,6 +112,9 @@ extension LogicalStream {
         }
     }
 
+    /// Whether the write side is closed and the stream lives: what was written, and its end, may still have to go out.
+    var isWriteEnding: Bool { state.withLock { $0.isWriteClosed && $0.failure == nil && !$0.machine.isEnded } }
+
     /// The application is done with the stream: its write side ends behind what was written, and what the peer still
     /// sends is dropped. If the peer hasn't ended its side in time, the stream is reset (SM-F8).
     package func finishAll() {
@@ -119,6 +123,8 @@ extension LogicalStream {
             guard !state.isReadClosed else { return }
             state.isReadClosed = true
             state.inbound.removeAll()
+            effects.reader = state.takeReader()
+            guard state.failure == nil else { return }
             state.credit += state.unreturnedBytes - state.staleBytes
             (state.unreturnedBytes, state.staleBytes) = (0, 0)
             if let leg = state.legs[state.machine.readLeg] { effects.wakes.append((leg.carrier, leg.token)) }
@@ -126,12 +132,6 @@ extension LogicalStream {
         }
     }
 
-    /// Resets every leg; what was not delivered is lost (SM-F9). A stream that has ended both ways stays as it is.
-    package func reset(code: UInt32) {
-        change { state, effects in
-            guard !state.machine.isEnded else {
-                // Both directions are over on the wire: what is left is what the application has not read.
-                state.inbound.removeAll()
     /// Watches a stream that the application is done with: when nothing more of it leaves and the peer doesn't end its
     /// side either, it is reset (SM-F8). A stream that isn't bound yet is watched from then on.
     func startLinger(_ state: inout State) {
@@ -154,6 +154,16 @@ extension LogicalStream {
         if isStuck { reset(code: 0) }
     }
 
+    /// Resets every leg; what was not delivered is lost (SM-F9). A stream that has ended both ways stays as it is.
+    package func reset(code: UInt32) {
+        change { state, effects in
+            guard !state.machine.isEnded else {
+                // Both directions are over on the wire: what is left is what the application has not read, and what it
+                // reads from now on must not pass for the end of it.
+                state.failure = state.failure ?? .resetLocally(code: code)
+                state.inbound.removeAll()
+                state.isAtEOF = false
+                effects.reader = state.takeReader()
                 return
             }
             state.fail(.resetLocally(code: code), ids: state.machine.ids, resetCode: code, &effects)
@@ -162,8 +172,6 @@ extension LogicalStream {
 }
 
 extension LogicalStream.State {
-                state.isAtEOF = false
-                effects.reader = state.takeReader()
     /// The window of `count` bytes can go back. Bytes of earlier legs owe nothing to the present one.
     fileprivate mutating func giveBack(_ count: Int, portion: Int) -> (any LegCarrier, LegToken)? {
         guard count > 0, failure == nil, !isReadClosed else { return nil }

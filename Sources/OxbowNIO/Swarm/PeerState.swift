@@ -45,7 +45,13 @@ package final class PeerState: Sendable {
     /// The connections that take new streams, best first: unlimited before relayed, then the oldest.
     package var usableConnections: [ConnectionDriver] {
         let all = state.withLock { $0.connections }
-        return all.filter { !$0.path.isRelayed } + all.filter { $0.path.isRelayed }
+        let usable = all.filter(\.isUsable)
+        return usable.filter { !$0.path.isRelayed } + usable.filter { $0.path.isRelayed }
+    }
+
+    /// Whether `connection` is one with this peer and stands.
+    package func hasConnection(_ connection: ConnectionDriver) -> Bool {
+        connection.isUsable && state.withLock { state in state.connections.contains { $0 === connection } }
     }
 
     package var info: IdentifyInfo? { state.withLock { $0.info } }
