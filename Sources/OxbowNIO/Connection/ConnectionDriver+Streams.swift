@@ -44,6 +44,15 @@ extension ConnectionDriver {
             token: LegToken(rawValue: UniqueNumber.next()), id: id, stage: .inbound(InboundStreamNegotiation()))
         add(stream)
         session?.accept(id)
+        limitNegotiation(of: stream)
+    }
+
+    private func limitNegotiation(of stream: UnderlyingStream) {
+        // Most negotiations end long before their time: their entries are swept out when they are the most of it, so
+        // that streams which come and go quickly leave nothing behind.
+        if negotiationDeadlines.count > 2 * streams.count + 64 {
+            negotiationDeadlines.removeAll { self.stream($0.token)?.isNegotiating != true }
+        }
         negotiationDeadlines.append((now + limits.negotiationTimeout, stream.token))
     }
 
@@ -169,7 +178,7 @@ extension ConnectionDriver {
                 token: token, id: id, stage: .outbound(negotiation, purpose), logical: logical)
             stream.prefix = ByteBuffer(bytes: flight)
             add(stream)
-            negotiationDeadlines.append((now + limits.negotiationTimeout, token))
+            limitNegotiation(of: stream)
             refresh(stream)
         } catch .backlogFull where waitingOpens.count < limits.maximumWaitingOpens {
             waitingOpens.append { connection in
