@@ -77,7 +77,10 @@ extension ConnectionDriver {
 
     /// A held Migrate waited too long for the stream that it names (SM-F6).
     func heldTimedOut(_ held: HeldMigrate) {
-        guard let id = streamIDs[LegToken(rawValue: held.ticket)], let stream = streams[id] else { return }
+        // It may have been judged again a moment before.
+        guard let id = streamIDs[LegToken(rawValue: held.ticket)], let stream = streams[id],
+            case .held = stream.stage
+        else { return }
         reset(stream, code: YamuxResetCode.none)
     }
 
@@ -92,6 +95,7 @@ extension ConnectionDriver {
         case .denied:
             queue(negotiation.answer(accept: false), on: stream)
             stream.stage = .released
+            stream.waiting = []
             session?.abandon(stream.id, at: now)
         case .held:
             break

@@ -41,7 +41,7 @@ extension ConnectionDriver {
         guard !isDraining else { return session?.reset(id, code: YamuxResetCode.shutdown) ?? () }
         let negotiation = InboundStreamNegotiation(migrationEnabled: owner.isMigrationEnabled)
         let stream = UnderlyingStream(
-            token: LegToken(rawValue: UniqueNumber.next()), id: id, stage: .inbound(InboundStreamNegotiation()))
+            token: LegToken(rawValue: UniqueNumber.next()), id: id, stage: .inbound(negotiation))
         add(stream)
         session?.accept(id)
         limitNegotiation(of: stream)

@@ -88,6 +88,20 @@ package final class PeerState: Sendable {
         for (held, connection) in held { connection.onLoop { $0.judgeAgain(held) } }
     }
 
+    /// Takes a held Migrate out of the table whose time is over, unless the stream that it names is known by now: then
+    /// it waits for that one's own progress.
+    func takeExpired(_ ticket: UInt64) -> HeldMigrate? {
+        state.withLock { state in
+            guard let held = state.table.held.first(where: { $0.ticket == ticket }) else { return nil }
+            if case .live = state.table.lookup(from: held.from) {
+                state.table.unlimitHeld(ticket)
+                return nil
+            }
+            state.heldOn[ticket] = nil
+            return state.table.release { $0.ticket == ticket }.first
+        }
+    }
+
     /// Takes a held Migrate out of the table.
     @discardableResult
     func takeHeld(_ ticket: UInt64) -> HeldMigrate? {
