@@ -115,6 +115,9 @@ package final class PeerState: Sendable {
 extension PeerState: LogicalStreamObserver {
     func stream(_ stream: LogicalStream, did event: LogicalStreamEvent) {
         switch event {
+        case .negotiated:
+            // A Migrate may have come before this side's answer (SM-F5).
+            break
         case .deadlineSet(let loop):
             swarm.watch(stream, on: loop)
         case .labelRefused(let id):
@@ -135,9 +138,6 @@ extension PeerState: LogicalStreamObserver {
             state.withLock { state in
                 for id in ids { state.table.finish(id) }
                 for _ in 0..<migrations { state.table.endMigration() }
-        case .negotiated:
-            // A Migrate may have come before this side's answer (SM-F5).
-            break
                 state.streams[stream.key] = nil
             }
         }
