@@ -96,7 +96,7 @@ let package = Package(
         tests("OxbowStyleTests", []),
         tests(
             "OxbowTests",
-            ["Oxbow", "OxbowTesting", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")]),
+            ["OxbowMux", "Oxbow", "OxbowTesting", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")]),
         tests(
             "OxbowNIOTests",
             [
@@ -104,6 +104,7 @@ let package = Package(
                 "OxbowProtocols", "OxbowUpgrade", "OxbowNIO", "OxbowTesting",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         tests(

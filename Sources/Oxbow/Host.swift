@@ -30,11 +30,18 @@ public final class Host: Sendable, Service {
     let transports: SwarmTransports
     let inbound: InboundStreams
     let observers: EventObservers
-    private let listeners = Mutex<[Listener]>([])
+    private let life = Mutex(Life())
+
+    private struct Life {
+        var hasRun = false
+        var isShutDown = false
+        var listeners: [Listener] = []
+    }
 
     /// Makes a host. It listens and serves once ``run()`` is called.
     public init(identity: PrivateKey, configuration: HostConfiguration = HostConfiguration()) throws(HostError) {
         guard !configuration.security.isEmpty else { throw .noSecurityProtocol }
+        if let problem = configuration.swarm.problem { throw .muxer(problem) }
         let upgrade: UpgradeConfiguration
         do {
             upgrade = try UpgradeConfiguration(
@@ -56,32 +63,52 @@ public final class Host: Sendable, Service {
 
     /// Listens at the configured addresses and serves streams, each in a child task, until the task is cancelled or a
     /// graceful shutdown is asked for. Then every connection is closed in order.
+    ///
+    /// - Throws: ``HostError/alreadyRan`` when it was called before, `ListenError` when it can't listen.
     public func run() async throws {
-        let addresses = configuration.listenAddresses
+        try await start()
+        await serve()
+    }
+
+    /// Listens at the configured addresses.
+    func start() async throws {
+        let isFirst = life.withLock { life in
+            defer { life.hasRun = true }
+            return !life.hasRun
+        }
+        guard isFirst else { throw HostError.alreadyRan }
         do {
-            for address in addresses { try await listen(on: address) }
+            for address in configuration.listenAddresses { try await listen(on: address) }
         } catch {
             await shutdown()
             throw error
         }
+    }
+
+    /// Serves streams until the task is cancelled, a graceful shutdown is asked for or the host is shut down.
+    func serve() async {
         await withTaskCancellationOrGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
                 for await work in inbound.stream {
                     group.addTask(executorPreference: work.executor) { await work.run() }
                 }
+                // The streams end with their connections, and with them their handlers; a handler that waits for
+                // something else is cancelled.
+                await shutdown()
+                group.cancelAll()
             }
         } onCancelOrGracefulShutdown: {
             self.inbound.finish()
         }
-        await shutdown()
     }
 
     /// Stops to listen, closes every connection and waits until they are gone. ``run()`` does so by itself.
     public func shutdown() async {
         inbound.finish()
-        let open = listeners.withLock { listeners in
-            defer { listeners = [] }
-            return listeners
+        let open = life.withLock { life in
+            life.isShutDown = true
+            defer { life.listeners = [] }
+            return life.listeners
         }
         for listener in open { await listener.stop() }
         await withUnsafeContinuation { continuation in
@@ -103,7 +130,14 @@ public final class Host: Sendable, Service {
     @discardableResult
     public func listen(on address: Multiaddr) async throws(ListenError) -> [Multiaddr] {
         let listener = try await swarm.listen(on: address, transports: transports)
-        listeners.withLock { $0.append(listener) }
+        let isOpen = life.withLock { life in
+            if !life.isShutDown { life.listeners.append(listener) }
+            return !life.isShutDown
+        }
+        guard isOpen else {
+            await listener.stop()
+            throw .closed
+        }
         swarm.addListenAddresses(listener.addresses)
         return listener.addresses.compactMap { try? $0.appending(peer: id) }
     }
@@ -146,7 +180,10 @@ public final class Host: Sendable, Service {
     /// It returns when identify has told what the peer supports, or has failed to.
     @discardableResult
     public func connect(to peer: PeerID, at addresses: [Multiaddr]) async throws(DialError) -> Peer {
-        if let standing = self.peer(peer), !standing.connections.isEmpty { return standing }
+        if let standing = swarm.peer(peer), let connection = standing.usableConnections.first {
+            await standing.identified(connection.id)
+            return Peer(standing, host: self)
+        }
         let connection = try await swarm.dial(peer, at: addresses, transports: transports)
         return try await identified(peer, connection)
     }
@@ -203,11 +240,12 @@ public final class Host: Sendable, Service {
     public func open(
         to peer: PeerID, _ protocols: [ProtocolID], on connection: Connection? = nil, isMigratable: Bool = true
     ) async throws -> Stream {
-        precondition(!protocols.isEmpty, "a stream is for at least one protocol")
+        guard !protocols.isEmpty else { throw HostError.noProtocol }
         guard let state = swarm.peer(peer) else { throw HostError.notConnected(peer) }
         guard let driver = connection?.driver ?? state.usableConnections.first else {
             throw HostError.notConnected(peer)
         }
+        guard state.hasConnection(driver) else { throw HostError.connectionClosed(driver.id) }
         let stream = swarm.openStream(
             to: state, for: state.preferred(protocols), on: driver, isMigratable: isMigratable)
         _ = try await stream.negotiated()
@@ -227,12 +265,12 @@ public func withHost<Value: Sendable>(
     isolation: isolated (any Actor)? = #isolation, _ body: (Host) async throws -> Value
 ) async throws -> Value {
     let host = try Host(identity: identity, configuration: configuration)
+    try await host.start()
     return try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await host.run() }
+        group.addTask { await host.serve() }
         do {
             let value = try await body(host)
             await host.shutdown()
-            try await group.waitForAll()
             return value
         } catch {
             group.cancelAll()

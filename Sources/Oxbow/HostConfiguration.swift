@@ -45,17 +45,26 @@ public struct HostConfiguration: Sendable {
 public enum HostError: Error, Hashable, Sendable, CustomStringConvertible {
     case noSecurityProtocol
     case identity(String)
+    /// The configuration of the multiplexer contradicts itself.
+    case muxer(String)
+    /// ``Host/run()`` was called before; a host runs once.
+    case alreadyRan
+    /// No protocol was given for a stream.
+    case noProtocol
     /// The peer has no connection with this host; connect first.
     case notConnected(PeerID)
-    /// The connection is over.
+    /// The connection is over, or leads to another peer.
     case connectionClosed(ConnectionID)
 
     public var description: String {
         switch self {
         case .noSecurityProtocol: "a host needs at least one security protocol"
         case .identity(let why): "the identity key can't be used: \(why)"
+        case .muxer(let problem): "the configuration of the multiplexer can't work: \(problem)"
+        case .alreadyRan: "the host ran already; a host runs once"
+        case .noProtocol: "a stream is for at least one protocol; give one"
         case .notConnected(let peer): "there is no connection with \(peer); call connect(to:at:) first"
-        case .connectionClosed(let id): "connection \(id) is closed"
+        case .connectionClosed(let id): "connection \(id) is closed, or not one with this peer"
         }
     }
 }

@@ -149,6 +149,23 @@ public struct LabelTable: Hashable, Sendable {
         return true
     }
 
+    /// Gives a held Migrate that has no deadline this one.
+    ///
+    /// - Returns: whether it has it now, and had none before.
+    public mutating func limitHeld(_ ticket: UInt64, until deadline: Instant?) -> Bool {
+        guard let deadline, let index = held.firstIndex(where: { $0.ticket == ticket }),
+            held[index].deadline == nil
+        else { return false }
+        held[index].deadline = deadline
+        return true
+    }
+
+    /// Takes the deadline from a held Migrate: what it names is known by now.
+    public mutating func unlimitHeld(_ ticket: UInt64) {
+        guard let index = held.firstIndex(where: { $0.ticket == ticket }) else { return }
+        held[index].deadline = nil
+    }
+
     /// Takes back the held Migrates that pass `isDue`, oldest first.
     public mutating func release(where isDue: (HeldMigrate) -> Bool) -> [HeldMigrate] {
         var due: [HeldMigrate] = []

@@ -66,15 +66,25 @@ public struct YamuxConfiguration: Hashable, Sendable {
 
     public init() {}
 
-    func validate() {
-        precondition(maximumWindow >= Self.initialWindow, "a window can't shrink below the protocol's 256 KiB")
-        precondition(maximumWindow <= Int(UInt32.max), "a window update carries 32 bits")
-        precondition(maximumFramePayload > 0 && maximumFramePayload <= Self.maximumDataLength)
-        precondition(acceptBacklog > 0 && maximumInboundStreams >= 0 && maximumOutboundStreams >= 0)
-        precondition(maximumSkippedIDs >= 0 && maximumEmptyFrames > 0 && maximumQueuedPongs > 0)
-        precondition(pingTimeout > .zero && closeTimeout > .zero && keepAliveInterval ?? .seconds(1) > .zero)
-        for limit in [resets, streamErrors, pings] {
-            precondition(limit.count > 0 && limit.period > .zero, "a rate limit allows something")
+    /// Why no session can work with these bounds; nil when one can.
+    public var problem: String? {
+        let rates = [resets, streamErrors, pings]
+        let isRateSound = rates.allSatisfy { $0.count > 0 && $0.period > .zero }
+        let areTimesSound = pingTimeout > .zero && closeTimeout > .zero && keepAliveInterval ?? .seconds(1) > .zero
+        if maximumWindow < Self.initialWindow { return "a window can't shrink below the protocol's 256 KiB" }
+        if maximumWindow > Int(UInt32.max) { return "a window update carries 32 bits" }
+        if maximumFramePayload <= 0 || maximumFramePayload > Self.maximumDataLength { return "a frame has a payload" }
+        if acceptBacklog <= 0 || maximumInboundStreams < 0 || maximumOutboundStreams < 0 {
+            return "a count of streams isn't negative"
         }
+        if maximumSkippedIDs < 0 || maximumEmptyFrames <= 0 || maximumQueuedPongs <= 0 {
+            return "a bound allows something"
+        }
+        if !areTimesSound { return "a time is longer than nothing" }
+        return isRateSound ? nil : "a rate limit allows something"
+    }
+
+    func validate() {
+        if let problem { preconditionFailure(problem) }
     }
 }

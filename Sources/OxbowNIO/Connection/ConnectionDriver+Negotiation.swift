@@ -9,9 +9,6 @@ import OxbowProtocols
 extension ConnectionDriver {
     /// Reads on in the negotiation with what has arrived.
     func negotiate(_ stream: UnderlyingStream) {
-        guard stream.waiting.count <= limits.maximumNegotiationBytes || !stream.isNegotiating else {
-            return negotiationFailed(stream, "more than \(limits.maximumNegotiationBytes) bytes without an end")
-        }
         var input = stream.waiting[...]
         let count = input.count
         do throws(StreamNegotiationError) {
@@ -21,17 +18,25 @@ extension ConnectionDriver {
                 stream.stage = .inbound(negotiation)
                 consumed(stream, count, &input)
                 perform(step, negotiation, stream)
+                boundNegotiation(stream)
             case .outbound(var negotiation, let purpose):
                 let step = try negotiation.receive(&input)
                 stream.stage = .outbound(negotiation, purpose)
                 consumed(stream, count, &input)
                 perform(step, stream, purpose)
+                boundNegotiation(stream)
             case .held, .attached, .released:
                 break
             }
         } catch {
             negotiationFailed(stream, error)
         }
+    }
+
+    /// What the negotiation left unread belongs to one message that isn't complete.
+    private func boundNegotiation(_ stream: UnderlyingStream) {
+        guard stream.isNegotiating, stream.waiting.count > limits.maximumNegotiationBytes else { return }
+        negotiationFailed(stream, "more than \(limits.maximumNegotiationBytes) bytes without an end")
     }
 
     private func consumed(_ stream: UnderlyingStream, _ count: Int, _ input: inout ArraySlice<UInt8>) {
@@ -72,7 +77,10 @@ extension ConnectionDriver {
 
     /// A held Migrate waited too long for the stream that it names (SM-F6).
     func heldTimedOut(_ held: HeldMigrate) {
-        guard let id = streamIDs[LegToken(rawValue: held.ticket)], let stream = streams[id] else { return }
+        // It may have been judged again a moment before.
+        guard let id = streamIDs[LegToken(rawValue: held.ticket)], let stream = streams[id],
+            case .held = stream.stage
+        else { return }
         reset(stream, code: YamuxResetCode.none)
     }
 
@@ -87,6 +95,7 @@ extension ConnectionDriver {
         case .denied:
             queue(negotiation.answer(accept: false), on: stream)
             stream.stage = .released
+            stream.waiting = []
             session?.abandon(stream.id, at: now)
         case .held:
             break

@@ -156,6 +156,10 @@ extension ConnectionDriver {
                 // carries what is left, and the window of the rest goes back.
                 session?.returnUnsent(id, bytes: frame.payload - written)
                 header.length = UInt32(written)
+                if written == 0, !isFIN {
+                    record.dropHeader(at: start)
+                    continue
+                }
             }
             record.setHeader(header, at: start)
             if isFIN, let stream { finFramed(stream) }
@@ -186,6 +190,7 @@ extension ConnectionDriver {
     }
 
     private func finFramed(_ stream: UnderlyingStream) {
+        stream.hasFramedFIN = true
         stream.logical?.finFramed(on: stream.token, at: now)
     }
 
@@ -199,6 +204,6 @@ extension ByteBuffer {
     /// A slice keeps its whole record in memory. One that is small against it is copied, so that a peer can't pin 64
     /// KiB with each byte that nobody reads.
     fileprivate func detached(fromStorageOf capacity: Int) -> ByteBuffer {
-        readableBytes >= capacity / 4 ? self : ByteBuffer(ByteBufferView(self))
+        readableBytes >= capacity / 4 ? self : ByteBuffer(bytes: readableBytesView)
     }
 }

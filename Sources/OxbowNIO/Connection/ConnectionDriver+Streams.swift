@@ -38,11 +38,21 @@ extension ConnectionDriver {
     }
 
     private func streamOpened(_ id: YamuxStreamID) {
+        guard !isDraining else { return session?.reset(id, code: YamuxResetCode.shutdown) ?? () }
         let negotiation = InboundStreamNegotiation(migrationEnabled: owner.isMigrationEnabled)
         let stream = UnderlyingStream(
             token: LegToken(rawValue: UniqueNumber.next()), id: id, stage: .inbound(negotiation))
         add(stream)
         session?.accept(id)
+        limitNegotiation(of: stream)
+    }
+
+    private func limitNegotiation(of stream: UnderlyingStream) {
+        // Most negotiations end long before their time: their entries are swept out when they are the most of it, so
+        // that streams which come and go quickly leave nothing behind.
+        if negotiationDeadlines.count > 2 * streams.count + 64 {
+            negotiationDeadlines.removeAll { self.stream($0.token)?.isNegotiating != true }
+        }
         negotiationDeadlines.append((now + limits.negotiationTimeout, stream.token))
     }
 
@@ -51,7 +61,7 @@ extension ConnectionDriver {
         streamIDs[stream.token] = stream.id
     }
 
-    private func remove(_ stream: UnderlyingStream) {
+    func remove(_ stream: UnderlyingStream) {
         streams[stream.id] = nil
         streamIDs[stream.token] = nil
     }
@@ -156,8 +166,8 @@ extension ConnectionDriver {
         negotiation: OutboundStreamNegotiation, isWanted: @escaping @Sendable () -> Bool
     ) {
         eventLoop.preconditionInEventLoop()
-        guard failure == nil, session != nil else {
-            return openFailed(logical, purpose, .connectionLost(failure ?? .transportEnded))
+        guard failure == nil, session != nil, !isDraining else {
+            return openFailed(logical, purpose, .connectionLost(failure ?? .closedLocally))
         }
         do throws(YamuxOpenError) {
             guard let id = try session?.open(at: now) else { return }
@@ -168,7 +178,7 @@ extension ConnectionDriver {
                 token: token, id: id, stage: .outbound(negotiation, purpose), logical: logical)
             stream.prefix = ByteBuffer(bytes: flight)
             add(stream)
-            negotiationDeadlines.append((now + limits.negotiationTimeout, token))
+            limitNegotiation(of: stream)
             refresh(stream)
         } catch .backlogFull where waitingOpens.count < limits.maximumWaitingOpens {
             waitingOpens.append { connection in
@@ -182,7 +192,7 @@ extension ConnectionDriver {
     private func openFailed(_ logical: LogicalStream, _ purpose: UnderlyingStream.Purpose, _ error: StreamError) {
         switch purpose {
         case .source: logical.fail(error)
-        case .target: logical.withdrawAttempt(at: now)
+        case .target(let id): logical.withdrawAttempt(target: id, at: now)
         }
     }
 

@@ -21,6 +21,7 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     let limits: ConnectionLimits
     private let sharedPath: Mutex<ConnectionPath>
     private let mailbox = Mutex(Mailbox())
+    private let usable = Atomic(true)
 
     // On the event loop.
     let owner: any ConnectionOwner
@@ -47,7 +48,11 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     /// Why the connection is ending or has ended.
     var failure: ConnectionError?
     private(set) var isTransportClosed = false
-    var remoteGoAway: UInt32?
+    /// It is being closed in order: what the application has finished with leaves before the goodbye.
+    private(set) var isDraining = false
+    var remoteGoAway: UInt32? {
+        didSet { usable.store(false, ordering: .relaxed) }
+    }
 
     /// What other threads want done.
     struct Mailbox {
@@ -78,6 +83,9 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     }
 
     package var path: ConnectionPath { sharedPath.withLock { $0 } }
+
+    /// Whether new streams may be opened on it: neither side has begun to close it.
+    package var isUsable: Bool { usable.load(ordering: .relaxed) }
 
     /// Streams of the connection's multiplexer, and what is kept for them: none once nothing lives on the connection.
     /// On the event loop.
@@ -112,9 +120,11 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
         post(.run(body))
     }
 
-    /// Closes the connection: in order with a goodbye, or at once. Its streams end with ``StreamError/connectionLost(_:)``.
-    package func close(_ error: ConnectionError = .closedLocally, abruptly: Bool = false) {
-        onLoop { $0.end(error, abruptly: abruptly) }
+    /// Closes the connection: at once, or in order with a goodbye. Its streams end with
+    /// ``StreamError/connectionLost(_:)``; in order, those whose write side the application has ended get time to send
+    /// what is queued first.
+    package func close(abruptly: Bool = false) {
+        onLoop { abruptly ? $0.end(.closedLocally, abruptly: true) : $0.drain() }
     }
 
     /// Gives the connection up unless it stands already.
@@ -148,6 +158,7 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
         repeat {
             drainMailbox()
             records += flush(maximumRecords: Self.recordsPerTurn - records)
+            endDrained()
         } while hasMail && records < Self.recordsPerTurn
         isProcessing = false
         if hasMail || (records >= Self.recordsPerTurn && canFlush) { eventLoop.execute { self.process {} } }
@@ -204,12 +215,41 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
             return
         }
         failure = error
+        usable.store(false, ordering: .relaxed)
         if error == .closedLocally { session?.goAway() }
         dropStreams()
         _ = flush(maximumRecords: .max)
         sayGoodbye()
-        closeDeadline = now + limits.closeTimeout
+        closeDeadline = closeDeadline ?? now + limits.closeTimeout
         transport.close(discarding: abruptly)
+    }
+
+    /// Begins to close in order. Streams that the application still uses are lost at once; those whose write side it
+    /// has ended stay until their bytes and FIN are out, at most for the close timeout.
+    private func drain() {
+        guard failure == nil, !isDraining else { return }
+        guard session != nil else { return end(.closedLocally) }
+        isDraining = true
+        usable.store(false, ordering: .relaxed)
+        closeDeadline = now + limits.closeTimeout
+        for stream in Array(streams.values) where !stream.owesBytes {
+            session?.setPending(stream.id, bytes: 0)
+            remove(stream)
+            streamLost(stream, cause: .connectionLost(.closedLocally))
+        }
+        refuseWaitingOpens()
+    }
+
+    private func endDrained() {
+        guard isDraining, failure == nil, transport.isWritable, !streams.values.contains(where: \.owesBytes)
+        else { return }
+        end(.closedLocally)
+    }
+
+    private func refuseWaitingOpens() {
+        let opens = waitingOpens
+        waitingOpens = []
+        for open in opens { open(self) }
     }
 
     private func dropStreams() {
@@ -219,9 +259,7 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
         streamIDs = [:]
         negotiationDeadlines = []
         for stream in lost { streamLost(stream, cause: .connectionLost(failure)) }
-        let opens = waitingOpens
-        waitingOpens = []
-        for open in opens { open(self) }
+        refuseWaitingOpens()
     }
 }
 
@@ -239,10 +277,12 @@ extension ConnectionDriver: ByteTransportDelegate {
     package func transportClosed(_ transport: any ByteTransport, error: (any Error)?) {
         process {
             isTransportClosed = true
+            usable.store(false, ordering: .relaxed)
             timer?.task.cancel()
             timer = nil
             closeDeadline = nil
             handshakeDeadline = nil
+            if failure == nil, isDraining { failure = .closedLocally }
             if failure == nil {
                 failure = error.map { .transportFailed(String(describing: $0)) } ?? plainEnd
             }
@@ -288,6 +328,7 @@ extension ConnectionDriver {
             end(.handshakeTimedOut(upgradePhase))
         }
         if let deadline = closeDeadline, now >= deadline {
+            end(.closedLocally)
             closeDeadline = nil
             transport.close(discarding: true)
         }

@@ -29,7 +29,7 @@ struct RecordLayer: ~Copyable {
         case .noise(var noise):
             result = record.sealInPlace(with: &noise)
             transport = .noise(noise)
-            sealed = record.buffer
+            sealed = record.sealed
         case .tls(var tls):
             result = record.withPlaintext { plaintext in
                 capture { () throws(SecurityError) in try tls.write(plaintext) }
@@ -158,6 +158,17 @@ struct PlaintextRecord {
 
     mutating func setHeader(_ header: YamuxFrameHeader, at index: Int) {
         buffer.setMultipleIntegers(header.firstWord, header.streamID.rawValue, header.length, at: index)
+    }
+
+    /// Takes back the header at the record's end.
+    mutating func dropHeader(at index: Int) {
+        buffer.moveWriterIndex(to: index)
+    }
+
+    /// The bytes for the socket. A short record leaves in a buffer of its size: where a peer doesn't read, thousands of
+    /// them wait, and the room for a whole record with each would be memory of the peer's choice.
+    fileprivate var sealed: ByteBuffer {
+        buffer.readableBytes < Self.capacity / 4 ? ByteBuffer(bytes: buffer.readableBytesView) : buffer
     }
 
     mutating func append(_ payload: inout ByteBuffer) {

@@ -22,7 +22,8 @@ final class UnderlyingStream {
 
     enum Purpose {
         case source
-        case target
+        /// With the id that its Migrate gives it.
+        case target(UInt64)
     }
 
     let token: LegToken
@@ -35,6 +36,7 @@ final class UnderlyingStream {
     var prefix = ByteBuffer()
     /// FIN was asked of the multiplexer: nothing may be added any more.
     var isFinishing = false
+    var hasFramedFIN = false
     /// The peer's FIN arrived while the negotiation was still running.
     var hasEarlyFIN = false
 
@@ -53,6 +55,9 @@ final class UnderlyingStream {
         case .inbound, .held, .released: false
         }
     }
+
+    /// Whether the application has ended its side and not all of that is framed.
+    var owesBytes: Bool { !hasFramedFIN && logical?.isWriteEnding == true }
 
     var isNegotiating: Bool {
         switch stage {

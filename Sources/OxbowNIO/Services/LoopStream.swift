@@ -34,9 +34,14 @@ package final class LoopStream: @unchecked Sendable {
         read(returning: 0)
     }
 
-    package func write(_ bytes: [UInt8]) {
-        guard !bytes.isEmpty else { return }
-        _ = stream.tryWrite(ByteBuffer(bytes: bytes))
+    /// Queues `bytes` if there is room.
+    ///
+    /// - Returns: false when there is none, or the stream can't be written any more: then nothing was queued.
+    @discardableResult
+    package func write(_ bytes: [UInt8]) -> Bool {
+        guard !bytes.isEmpty else { return true }
+        guard case .written = stream.tryWrite(ByteBuffer(bytes: bytes)) else { return false }
+        return true
     }
 
     /// No more events; the stream's own end is the caller's business.

@@ -14,8 +14,8 @@ extension Swarm {
             case .bytes(let buffer):
                 waiting += buffer.readableBytesView
                 var input = waiting[...]
-                // The peer's window bounds what it may send before it reads its echoes: no more can wait here.
-                stream.write(responder.receive(&input, room: input.count))
+                // A peer that sends pings and reads no echo gets no further than the queue has room.
+                guard stream.write(responder.receive(&input, room: input.count)) else { return stream.reset() }
                 waiting = Array(input)
             case .end:
                 stream.close()

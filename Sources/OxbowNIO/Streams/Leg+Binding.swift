@@ -1,3 +1,4 @@
+import DequeModule
 import NIOCore
 import OxbowCore
 import OxbowMigration
@@ -34,7 +35,7 @@ struct LegBinding {
     let token: LegToken
     let carrier: any LegCarrier
     /// What arrived on a target before the source's end: it waits here without credit (SM-M6).
-    var parked: [ByteBuffer] = []
+    var parked = Deque<ByteBuffer>()
     var bytesRead: UInt64 = 0
     var bytesWritten: UInt64 = 0
 }

@@ -2,6 +2,7 @@ import DequeModule
 package import NIOCore
 import OxbowCore
 import OxbowMigration
+import OxbowMux
 import Synchronization
 
 // What the application calls, from any task, and what protocols that run on an event loop call.
@@ -29,8 +30,9 @@ extension LogicalStream {
                 swap(&batch, &state.inbound)
                 return (.buffers(batch), wake)
             }
-            if let failure = state.failure { return (.failed(failure), wake) }
+            if state.isReadClosed { return (.failed(state.failure ?? .closed), wake) }
             if state.isAtEOF { return (.end, wake) }
+            if let failure = state.failure { return (.failed(failure), wake) }
             guard let waiter else { return (.wait, wake) }
             guard state.reader == nil else { return (.failed(.concurrentRead), wake) }
             state.reader = waiter
@@ -110,32 +112,58 @@ extension LogicalStream {
         }
     }
 
+    /// Whether the write side is closed and the stream lives: what was written, and its end, may still have to go out.
+    var isWriteEnding: Bool { state.withLock { $0.isWriteClosed && $0.failure == nil && !$0.machine.isEnded } }
+
     /// The application is done with the stream: its write side ends behind what was written, and what the peer still
     /// sends is dropped. If the peer hasn't ended its side in time, the stream is reset (SM-F8).
     package func finishAll() {
         closeWrite()
         change { state, effects in
-            guard state.failure == nil, !state.isReadClosed else { return }
+            guard !state.isReadClosed else { return }
             state.isReadClosed = true
             state.inbound.removeAll()
+            effects.reader = state.takeReader()
+            guard state.failure == nil else { return }
             state.credit += state.unreturnedBytes - state.staleBytes
             (state.unreturnedBytes, state.staleBytes) = (0, 0)
-            effects.reader = state.takeReader()
-            guard !state.machine.isEnded, let leg = state.legs[state.machine.readLeg] else { return }
-            effects.wakes.append((leg.carrier, leg.token))
-            let timeout = TimeAmount.nanoseconds(limits.lingerTimeout.saturatingNanoseconds)
-            state.linger = leg.carrier.eventLoop.scheduleTask(in: timeout) { [weak self] in
-                self?.reset(code: 0)
-            }
+            if let leg = state.legs[state.machine.readLeg] { effects.wakes.append((leg.carrier, leg.token)) }
+            startLinger(&state)
         }
+    }
+
+    /// Watches a stream that the application is done with: when nothing more of it leaves and the peer doesn't end its
+    /// side either, it is reset (SM-F8). A stream that isn't bound yet is watched from then on.
+    func startLinger(_ state: inout State) {
+        guard state.isReadClosed, state.linger == nil, state.failure == nil, !state.machine.isEnded,
+            let leg = state.legs[state.machine.readLeg]
+        else { return }
+        let timeout = TimeAmount.nanoseconds(limits.lingerTimeout.saturatingNanoseconds)
+        let framed = state.framedBytes
+        state.linger = leg.carrier.eventLoop.scheduleTask(in: timeout) { [weak self] in
+            self?.lingered(framedBefore: framed)
+        }
+    }
+
+    private func lingered(framedBefore framed: UInt64) {
+        let isStuck = state.withLock { state in
+            state.linger = nil
+            if state.framedBytes != framed { startLinger(&state) }
+            return state.framedBytes == framed
+        }
+        if isStuck { reset(code: 0) }
     }
 
     /// Resets every leg; what was not delivered is lost (SM-F9). A stream that has ended both ways stays as it is.
     package func reset(code: UInt32) {
         change { state, effects in
             guard !state.machine.isEnded else {
-                // Both directions are over on the wire: what is left is what the application has not read.
+                // Both directions are over on the wire: what is left is what the application has not read, and what it
+                // reads from now on must not pass for the end of it.
+                state.failure = state.failure ?? .resetLocally(code: code)
                 state.inbound.removeAll()
+                state.isAtEOF = false
+                effects.reader = state.takeReader()
                 return
             }
             state.fail(.resetLocally(code: code), ids: state.machine.ids, resetCode: code, &effects)
@@ -152,7 +180,9 @@ extension LogicalStream.State {
         let stale = min(count, staleBytes)
         staleBytes -= stale
         credit += count - stale
-        guard credit >= portion, let leg = legs[machine.readLeg] else { return nil }
+        guard credit >= min(portion, YamuxConfiguration.initialWindow / 2), let leg = legs[machine.readLeg] else {
+            return nil
+        }
         return (leg.carrier, leg.token)
     }
 }

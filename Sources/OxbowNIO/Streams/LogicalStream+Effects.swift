@@ -101,7 +101,9 @@ extension LogicalStream.State {
         machine.abort()
         for leg in Leg.allCases { release(leg, resetCode: resetCode, &effects) }
         outbound.removeAll()
-        inbound.removeAll()
+        // What is lost behind the peer's end takes nothing from the reader: every byte before it has arrived.
+        if error.spoilsEnd { isAtEOF = false }
+        if !isAtEOF { inbound.removeAll() }
         (outboundBytes, unreturnedBytes, staleBytes, credit) = (0, 0, 0, 0)
         effects.reader = takeReader() ?? effects.reader
         effects.writers += takeWriters()
@@ -109,21 +111,18 @@ extension LogicalStream.State {
         end(error, ids: ids, &effects)
     }
 
-    /// Puts bytes of the read leg before the application; a small piece joins the one before it, so that many tiny
-    /// frames don't cost many times their size.
+    /// Puts bytes of the read leg before the application.
     mutating func enqueue(_ buffer: ByteBuffer) {
         guard !isReadClosed else {
             credit += buffer.readableBytes
             return
         }
         unreturnedBytes += buffer.readableBytes
-        let joins = buffer.readableBytes < 1_024 && (inbound.last?.readableBytes ?? .max) < 4_096
-        if joins {
-            inbound[inbound.count - 1].writeImmutableBuffer(buffer)
-        } else {
-            inbound.append(buffer)
-        }
+        inbound.appendJoining(buffer)
     }
+
+    /// Whether a read finds something without waiting.
+    var isReadable: Bool { !inbound.isEmpty || isAtEOF || isReadClosed || failure != nil }
 
     mutating func takeReader() -> ReaderWaiter? {
         defer { reader = nil }
@@ -212,6 +211,17 @@ extension LogicalStream.State {
         legs[leg]?.parked = []
         for buffer in binding.parked { enqueue(buffer) }
         effects.reader = takeReader() ?? effects.reader
+    }
+}
+
+extension Deque<ByteBuffer> {
+    /// Appends `buffer`; a small piece joins the one before it, so that many tiny frames don't cost many times their size.
+    mutating func appendJoining(_ buffer: ByteBuffer) {
+        if buffer.readableBytes < 1_024, let last, last.readableBytes < 4_096 {
+            self[count - 1].writeImmutableBuffer(buffer)
+        } else {
+            append(buffer)
+        }
     }
 }
 

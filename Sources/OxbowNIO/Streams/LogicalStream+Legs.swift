@@ -13,6 +13,7 @@ extension LogicalStream {
             guard state.failure == nil else { return effects.releases.append((carrier, token, 0)) }
             state.legs.source = LegBinding(token: token, carrier: carrier)
             effects.wakes.append((carrier, token))
+            startLinger(&state)
         }
     }
 
@@ -51,6 +52,7 @@ extension LogicalStream {
             }
             let taken = min(available, maximum)
             state.outboundBytes -= taken
+            state.framedBytes &+= UInt64(taken)
             state.legs[leg]?.bytesWritten += UInt64(taken)
             state.isOutboundSignalled = state.outboundBytes > 0
             let hasRoom = !state.writers.isEmpty && state.outboundBytes <= limits.writeLowWatermark
@@ -70,7 +72,7 @@ extension LogicalStream {
             }
             state.legs[leg]?.bytesRead += UInt64(buffer.readableBytes)
             guard leg == state.machine.readLeg else {
-                state.legs[leg]?.parked.append(buffer)
+                state.legs[leg]?.parked.appendJoining(buffer)
                 return
             }
             if state.gauge.isMeasuring {
@@ -115,6 +117,7 @@ extension LogicalStream {
             state.protocolID = id
             state.machine.negotiated()
             effects.negotiationWaiters = state.takeNegotiationWaiters()
+            effects.events.append(.negotiated)
         }
     }
 
@@ -205,10 +208,15 @@ extension LogicalStream {
         }
     }
 
-    /// The target of the attempt could not be opened: its Migrate was never sent.
-    func withdrawAttempt(at now: Instant) {
+    /// The target of the attempt could not be opened: its Migrate was never sent. The attempt may have ended meanwhile,
+    /// and another one may run.
+    func withdrawAttempt(target id: UInt64, at now: Instant) {
         change { state, effects in
-            state.step(&effects, at: now) { $0.withdrawAttempt(at: now) }
+            if state.machine.yieldedID == id {
+                state.step(&effects, at: now) { $0.lost(.yielded, at: now) }
+            } else if state.machine.targetID == id {
+                state.step(&effects, at: now) { $0.withdrawAttempt(at: now) }
+            }
         }
     }
 

@@ -26,7 +26,7 @@ extension LogicalStream {
             case .some(.buffers), .none: continue
             case .some(.wait): break
             }
-            await waitForBytes()
+            guard await waitForBytes() else { throw .concurrentRead }
             if Task.isCancelled, !hasBytes { throw .cancelled }
         }
     }
@@ -57,7 +57,7 @@ extension LogicalStream {
         }
         switch read(returning: used, orWait: nil) {
         case .buffers(let buffers):
-            batch.withLock { $0.buffers = buffers }
+            batch.withLock { $0.buffers.append(contentsOf: buffers) }
             return nil
         case let other:
             return other
@@ -65,15 +65,18 @@ extension LogicalStream {
     }
 
     private var hasBytes: Bool {
-        state.withLock { !$0.inbound.isEmpty || $0.isAtEOF || $0.failure != nil }
+        state.withLock { $0.isReadable }
     }
 
-    private func waitForBytes() async {
+    /// - Returns: false when another task waits already.
+    private func waitForBytes() async -> Bool {
+        var isAlone = true
         await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
                 let isOver = state.withLock { state in
-                    let isReady = !state.inbound.isEmpty || state.isAtEOF || state.failure != nil
-                    guard !isReady, !Task.isCancelled, state.reader == nil else { return true }
+                    guard !state.isReadable, !Task.isCancelled else { return true }
+                    isAlone = state.reader == nil
+                    guard isAlone else { return true }
                     state.reader = .task(continuation)
                     return false
                 }
@@ -82,6 +85,7 @@ extension LogicalStream {
         } onCancel: {
             cancelReader()
         }
+        return isAlone
     }
 }
 

@@ -43,6 +43,8 @@ package final class LogicalStream: Sendable {
         var isReadClosed = false
         /// Ends a stream whose peer does not finish after the application has (SM-F8).
         var linger: Scheduled<Void>?
+        /// All bytes that were framed, on any leg.
+        var framedBytes: UInt64 = 0
         var writers: [WriterWaiter] = []
 
         var inbound = Deque<ByteBuffer>()
@@ -103,6 +105,8 @@ protocol LogicalStreamObserver: AnyObject, Sendable {
 }
 
 enum LogicalStreamEvent: Sendable {
+    /// The answer to the stream's own negotiation was read: it may migrate from now on (SM-M1).
+    case negotiated
     /// An own attempt ended without a hand-off, or gave way: its target's id names nothing.
     case attemptEnded(AttemptOutcome, target: UInt64)
     /// The peer didn't take the label: the id names nothing.

@@ -14,6 +14,8 @@ public enum StreamError: Error, Hashable, Sendable, CustomStringConvertible {
     case migration(MigrationFailure)
     /// Written after `StreamOutbound.finish()`.
     case finished
+    /// Read after ``Stream/close()``: what came was dropped.
+    case closed
     /// The peer offers none of the protocols that were asked for.
     case protocolsNotSupported([ProtocolID])
     /// The peer's negotiation of the stream can't be understood.
@@ -36,6 +38,7 @@ public enum StreamError: Error, Hashable, Sendable, CustomStringConvertible {
         case .connectionLost(let error): "the stream's connection was lost: \(error)"
         case .migration(let failure): "the stream was aborted in a migration: \(failure)"
         case .finished: "the stream's write side is closed; nothing can be written after finish()"
+        case .closed: "the stream was closed by this side; nothing can be read after close()"
         case .protocolsNotSupported(let protocols):
             "the peer supports none of: \(protocols.map(\.rawValue).joined(separator: ", "))"
         case .negotiation(let what): "the peer broke the stream's negotiation: \(what)"
@@ -44,6 +47,14 @@ public enum StreamError: Error, Hashable, Sendable, CustomStringConvertible {
         case .endedEarly(let missing): "the stream ended \(missing) bytes too early"
         case .cancelled: "the task was cancelled while it waited for the stream"
         case .concurrentRead: "another task is reading this stream; a stream has one reader at a time"
+        }
+    }
+
+    /// Whether the error also takes what had arrived in full, up to the peer's own end of stream, from the reader.
+    var spoilsEnd: Bool {
+        switch self {
+        case .resetLocally, .migration(.dataBehindEnd): true
+        default: false
         }
     }
 }

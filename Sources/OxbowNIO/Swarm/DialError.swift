@@ -85,12 +85,15 @@ public struct DialError: Error, Hashable, Sendable, CustomStringConvertible {
 /// Why an address can't be listened on.
 public enum ListenError: Error, Hashable, Sendable, CustomStringConvertible {
     case unsupported(Multiaddr)
+    /// The host is shut down.
+    case closed
     case failed(Multiaddr, String)
 
     public var description: String {
         switch self {
         case .unsupported(let address):
             "can't listen on \(address): use /ip4/…/tcp/…, /ip6/…/tcp/… or /memory/…"
+        case .closed: "the host is shut down; a new one can listen"
         case .failed(let address, let why): "can't listen on \(address): \(why)"
         }
     }

@@ -45,7 +45,13 @@ package final class PeerState: Sendable {
     /// The connections that take new streams, best first: unlimited before relayed, then the oldest.
     package var usableConnections: [ConnectionDriver] {
         let all = state.withLock { $0.connections }
-        return all.filter { !$0.path.isRelayed } + all.filter { $0.path.isRelayed }
+        let usable = all.filter(\.isUsable)
+        return usable.filter { !$0.path.isRelayed } + usable.filter { $0.path.isRelayed }
+    }
+
+    /// Whether `connection` is one with this peer and stands.
+    package func hasConnection(_ connection: ConnectionDriver) -> Bool {
+        connection.isUsable && state.withLock { state in state.connections.contains { $0 === connection } }
     }
 
     package var info: IdentifyInfo? { state.withLock { $0.info } }
@@ -82,6 +88,20 @@ package final class PeerState: Sendable {
         for (held, connection) in held { connection.onLoop { $0.judgeAgain(held) } }
     }
 
+    /// Takes a held Migrate out of the table whose time is over, unless the stream that it names is known by now: then
+    /// it waits for that one's own progress.
+    func takeExpired(_ ticket: UInt64) -> HeldMigrate? {
+        state.withLock { state in
+            guard let held = state.table.held.first(where: { $0.ticket == ticket }) else { return nil }
+            if case .live = state.table.lookup(from: held.from) {
+                state.table.unlimitHeld(ticket)
+                return nil
+            }
+            state.heldOn[ticket] = nil
+            return state.table.release { $0.ticket == ticket }.first
+        }
+    }
+
     /// Takes a held Migrate out of the table.
     @discardableResult
     func takeHeld(_ ticket: UInt64) -> HeldMigrate? {
@@ -95,6 +115,9 @@ package final class PeerState: Sendable {
 extension PeerState: LogicalStreamObserver {
     func stream(_ stream: LogicalStream, did event: LogicalStreamEvent) {
         switch event {
+        case .negotiated:
+            // A Migrate may have come before this side's answer (SM-F5).
+            break
         case .deadlineSet(let loop):
             swarm.watch(stream, on: loop)
         case .labelRefused(let id):

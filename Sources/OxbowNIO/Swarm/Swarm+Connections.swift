@@ -96,7 +96,11 @@ extension Swarm: ConnectionOwner {
             var usable = label
             if let label {
                 switch state.table.register(label, for: key) {
-                case .registered: break
+                case .registered:
+                    // SM-L5: whoever labelled it, this stream stays; a Migrate that names it is denied at once.
+                    guard configuration.unmigratableProtocols.contains(id) else { break }
+                    state.table.finish(label)
+                    usable = nil
                 case .wrongParity: usable = nil
                 case .duplicate, .full: return nil
                 }
@@ -187,19 +191,20 @@ extension Swarm: ConnectionOwner {
     private func hold(
         _ migrate: PeerMigrate, until deadline: Instant?, on connection: ConnectionDriver, of peer: PeerState
     ) -> PeerMigrateVerdict {
-        guard !migrate.isRepeated else { return .held }
         let ticket = migrate.token.rawValue
         let isHeld = peer.state.withLock { state in
+            // A live stream that it waited for may be gone: from then on the wait has an end.
+            guard !migrate.isRepeated else { return state.table.limitHeld(ticket, until: deadline) }
             let held = HeldMigrate(ticket: ticket, id: migrate.id, from: migrate.from, deadline: deadline)
             guard state.table.hold(held) else { return false }
             state.heldOn[ticket] = connection
             return true
         }
-        guard isHeld else { return .reset }
+        guard isHeld || migrate.isRepeated else { return .reset }
         // A live stream's own deadlines bound the wait for it; this one bounds the wait for an unknown one.
-        if let deadline {
+        if isHeld, let deadline {
             connection.eventLoop.scheduleTask(deadline: NIODeadline(deadline)) {
-                guard let held = peer.takeHeld(ticket) else { return }
+                guard let held = peer.takeExpired(ticket) else { return }
                 connection.onLoop { $0.heldTimedOut(held) }
             }
         }

@@ -69,7 +69,7 @@ extension Swarm {
         state.withLock { state in
             guard var running = state.dials[peer], running.number == dial.number else { return }
             running.callers -= 1
-            state.dials[peer] = running
+            state.dials[peer] = running.callers == 0 ? nil : running
             if running.callers == 0 { dial.task.cancel() }
         }
     }
@@ -92,6 +92,7 @@ extension Swarm {
         return await withTaskGroup(of: RaceEvent.self) { group in
             var failures: [Multiaddr: DialFailure] = [:]
             var running = 0
+            var outcome: Result<ConnectionDriver, DialError>?
             func startNext() {
                 guard let address = waiting.popFirst() else { return }
                 running += 1
@@ -110,24 +111,29 @@ extension Swarm {
                 try? await Task.sleep(for: limit)
                 return .timeout
             }
+            /// Ends the race; what still runs is given up.
+            func decide(_ result: Result<ConnectionDriver, DialError>) {
+                outcome = result
+                group.cancelAll()
+            }
             startNext()
-            defer { group.cancelAll() }
             while let event = await group.next() {
-                switch event {
-                case .attempt(_, .success(let connection)):
-                    return .success(connection)
-                case .attempt(let address, .failure(let failure)):
+                switch (event, outcome) {
+                case (.attempt(_, .success(let connection)), nil): decide(.success(connection))
+                // Too late by a moment: the winner is enough.
+                case (.attempt(_, .success(let connection)), _): connection.close()
+                case (.attempt(let address, .failure(let failure)), nil):
                     failures[address] = failure
                     running -= 1
                     startNext()
-                    if running == 0 { return failed(Task.isCancelled ? .cancelled : .allFailed) }
-                case .nextTurn:
-                    startNext()
-                case .timeout:
-                    return failed(Task.isCancelled ? .cancelled : .timedOut(configuration.dialTimeout))
+                    if running == 0 { decide(failed(Task.isCancelled ? .cancelled : .allFailed)) }
+                case (.nextTurn, nil): startNext()
+                case (.timeout, nil):
+                    decide(failed(Task.isCancelled ? .cancelled : .timedOut(configuration.dialTimeout)))
+                default: break
                 }
             }
-            return failed(.allFailed)
+            return outcome ?? failed(.allFailed)
         }
     }
 

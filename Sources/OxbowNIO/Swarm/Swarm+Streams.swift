@@ -92,7 +92,7 @@ extension Swarm {
             watch(stream, on: connection.eventLoop)
             let token = LegToken(rawValue: UniqueNumber.next())
             let negotiation = OutboundStreamNegotiation(.target(id: id, from: from), dialect: dialect)
-            connection.open(stream, .target, token: token, negotiation: negotiation) {
+            connection.open(stream, .target(id), token: token, negotiation: negotiation) {
                 stream.bindTarget(token, carrier: connection, id: id, at: now)
             }
         }

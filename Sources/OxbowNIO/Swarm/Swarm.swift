@@ -126,6 +126,7 @@ package final class Swarm: Sendable {
     package func close(completion: @escaping @Sendable () -> Void) {
         let connections: [ConnectionDriver]? = state.withLock { state in
             state.isClosed = true
+            for dial in state.dials.values { dial.task.cancel() }
             guard !state.connections.isEmpty else { return nil }
             state.drainWaiters.append(completion)
             return Array(state.connections.values)

@@ -24,6 +24,9 @@ public struct SwarmConfiguration: Sendable {
     public var identifyTimeout: Duration = .seconds(10)
 
     public init() {}
+
+    /// Why nothing can work with these bounds; nil when it can.
+    public var problem: String? { muxer.problem }
 }
 
 /// What a swarm takes on at most.

@@ -56,6 +56,7 @@ package final class MemoryTransport: ByteTransport, @unchecked Sendable {
     /// Starts to deliver. On the event loop.
     package func start(delegate: any ByteTransportDelegate) {
         eventLoop.preconditionInEventLoop()
+        guard !isClosed else { return delegate.transportClosed(self, error: nil) }
         self.delegate = delegate
         deliver()
     }

@@ -17,6 +17,7 @@ final class SocketHandler: ChannelInboundHandler, ByteTransport {
     private var context: ChannelHandlerContext?
     private var isReading = true
     private var isClosing = false
+    private var isInactive = false
     private var failure: (any Error)?
 
     private var onActive: ((SocketHandler) -> Void)?
@@ -31,6 +32,8 @@ final class SocketHandler: ChannelInboundHandler, ByteTransport {
     /// Starts to read for `delegate`. To be called on the event loop, once, when the handler is in the pipeline.
     func start(delegate: any ByteTransportDelegate) {
         eventLoop.preconditionInEventLoop()
+        // The first write may have met a socket that the peer had reset already.
+        guard !isInactive else { return delegate.transportClosed(self, error: failure) }
         self.delegate = delegate
         retainedDelegate = delegate
         if isReading { context?.read() }
@@ -50,15 +53,21 @@ final class SocketHandler: ChannelInboundHandler, ByteTransport {
     }
 
     func close(discarding: Bool) {
+        guard !discarding else {
+            isClosing = true
+            return channel.close(promise: nil)
+        }
         guard !isClosing else { return }
         isClosing = true
-        guard !discarding, let context else {
-            channel.close(promise: nil)
-            return
-        }
-        // An empty write comes to its end behind everything that was written before it.
+        guard let context else { return channel.close(promise: nil) }
+        // An empty write comes to its end behind everything that was written before it. Only the own direction ends
+        // then: a socket that is closed with input unread answers with a reset, which can take from the peer what it
+        // has not read. What still comes is dropped, until the peer ends its direction or the closing takes too long.
         let channel = channel
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in channel.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in
+            channel.close(mode: .output, promise: nil)
+        }
+        isReading = true
         context.read()
     }
 
@@ -96,6 +105,7 @@ final class SocketHandler: ChannelInboundHandler, ByteTransport {
 
     func channelInactive(context: ChannelHandlerContext) {
         isClosing = true
+        isInactive = true
         let delegate = retainedDelegate
         retainedDelegate = nil
         delegate?.transportClosed(self, error: failure)
