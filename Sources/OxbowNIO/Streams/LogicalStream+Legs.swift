@@ -115,6 +115,7 @@ extension LogicalStream {
             state.protocolID = id
             state.machine.negotiated()
             effects.negotiationWaiters = state.takeNegotiationWaiters()
+            if state.machine.id != nil { effects.events.append(.negotiated) }
         }
     }
 
