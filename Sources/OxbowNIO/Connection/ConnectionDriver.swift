@@ -91,7 +91,7 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     /// On the event loop.
     package var underlyingStreams: Int {
         eventLoop.preconditionInEventLoop()
-        return max(streams.count, session?.streamCount ?? 0)
+        return max(streams.count, isTransportClosed ? 0 : session?.streamCount ?? 0)
     }
 
     /// The time of the connection's clock, which is the event loop's.

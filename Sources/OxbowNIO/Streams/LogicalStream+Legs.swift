@@ -117,7 +117,7 @@ extension LogicalStream {
             state.protocolID = id
             state.machine.negotiated()
             effects.negotiationWaiters = state.takeNegotiationWaiters()
-            effects.events.append(.negotiated)
+            if state.machine.id != nil { effects.events.append(.negotiated) }
         }
     }
 
