@@ -82,20 +82,19 @@ struct RecordLayer: ~Copyable {
             ciphertext.readableBytes >= NoiseTransport.lengthPrefix + length
         else { return .success(nil) }
         ciphertext.moveReaderIndex(forwardBy: NoiseTransport.lengthPrefix)
-        // The bytes of a record leave the socket's buffer here and are never copied again: slices of this buffer go
-        // to the streams. The socket's own buffer is shared with NIO's pool, so it can't be decrypted in place.
+        // Decryption takes the bytes out of the socket's buffer, which NIO's pool shares, and they are never copied
+        // again: slices of this buffer go to the streams.
         var plaintext = allocator.buffer(capacity: length)
+        var opened = Result<Int, SecurityError>.success(0)
         ciphertext.readWithUnsafeReadableBytes { bytes in
-            plaintext.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<length]))
+            let record = UnsafeRawBufferPointer(rebasing: bytes[..<length])
+            plaintext.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { output in
+                opened = capture { () throws(SecurityError) in try noise.open(record, into: output) }
+                return (try? opened.get()) ?? 0
+            }
             return length
         }
-        let opened = plaintext.withUnsafeMutableReadableBytes { bytes in
-            capture { () throws(SecurityError) in try noise.open(bytes) }
-        }
-        return opened.map { count in
-            plaintext.moveWriterIndex(to: count)
-            return plaintext
-        }
+        return opened.map { _ in plaintext }
     }
 
     private static func open(
