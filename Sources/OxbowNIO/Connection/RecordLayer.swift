@@ -7,6 +7,8 @@ import OxbowUpgrade
 struct RecordLayer: ~Copyable {
     private var transport: SecureTransport?
     private let recordCapacity: Int
+    /// What came behind bytes that were handed on first.
+    private var failure: SecurityError?
     private let allocator = ByteBufferAllocator()
 
     init() {
@@ -26,6 +28,8 @@ struct RecordLayer: ~Copyable {
     /// What is written to TLS at once: three full records and one that is a little shorter. A write of more than 65,483
     /// bytes halves the rate over loopback, and four full records with their overhead are 65,624.
     private static let tlsPlaintext = 65_280
+    /// How much plaintext of TLS is handed on at once: as many records as one ``tlsPlaintext`` makes.
+    private static let tlsBatch = 65_536
 
     /// An empty record to fill.
     func newRecord() -> PlaintextRecord {
@@ -56,13 +60,14 @@ struct RecordLayer: ~Copyable {
 
     /// Decrypts from the front of `ciphertext`: nil when that needs more bytes.
     mutating func open(_ ciphertext: inout ByteBuffer) throws(SecurityError) -> ByteBuffer? {
+        if let failure { throw failure }
         switch transport.take() {
         case .noise(var noise):
             let result = Self.open(&ciphertext, with: &noise, allocator)
             transport = .noise(noise)
             return try result.get()
         case .tls(var tls):
-            let result = Self.open(&ciphertext, with: &tls, allocator)
+            let result = Self.open(&ciphertext, with: &tls, allocator, failingLater: &failure)
             transport = .tls(tls)
             return try result.get()
         case nil:
@@ -109,7 +114,8 @@ struct RecordLayer: ~Copyable {
     }
 
     private static func open(
-        _ ciphertext: inout ByteBuffer, with tls: inout TLSTransport, _ allocator: ByteBufferAllocator
+        _ ciphertext: inout ByteBuffer, with tls: inout TLSTransport, _ allocator: ByteBufferAllocator,
+        failingLater failure: inout SecurityError?
     ) -> Result<ByteBuffer?, SecurityError> {
         if ciphertext.readableBytes > 0 {
             let fed = ciphertext.withUnsafeReadableBytes { bytes in
@@ -118,16 +124,23 @@ struct RecordLayer: ~Copyable {
             ciphertext.moveReaderIndex(forwardBy: ciphertext.readableBytes)
             if case .failure(let error) = fed { return .failure(error) }
         }
-        var plaintext = allocator.buffer(capacity: TLSTransport.maximumPlaintext)
+        guard tls.pendingInput > 0 else { return .success(nil) }
+        let record = TLSTransport.maximumPlaintext
+        var plaintext = allocator.buffer(capacity: min(tlsBatch, tls.pendingInput + record))
         var outcome = Result<TLSTransport.ReadResult, SecurityError>.success(.wouldBlock)
-        plaintext.writeWithUnsafeMutableBytes(minimumWritableBytes: TLSTransport.maximumPlaintext) { bytes in
-            outcome = capture { () throws(SecurityError) in try tls.read(into: bytes) }
-            guard case .success(.bytes(let count)) = outcome else { return 0 }
+        plaintext.writeWithUnsafeMutableBytes(minimumWritableBytes: record) { bytes in
+            var count = 0
+            while bytes.count - count >= record {
+                let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[count...])
+                outcome = capture { () throws(SecurityError) in try tls.read(into: rest) }
+                guard case .success(.bytes(let read)) = outcome else { break }
+                count += read
+            }
             return count
         }
-        return outcome.map { result in
-            if case .bytes = result { plaintext } else { nil }
-        }
+        guard plaintext.readableBytes > 0 else { return outcome.map { _ in nil } }
+        if case .failure(let error) = outcome { failure = error }
+        return .success(plaintext)
     }
 
     private static func takeOutput(of tls: inout TLSTransport, _ allocator: ByteBufferAllocator) -> ByteBuffer {
