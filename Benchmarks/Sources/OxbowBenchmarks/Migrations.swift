@@ -9,7 +9,7 @@ enum Migrations {
             let peer = try await host.connect(to: child.peer, at: [child.address])
             _ = try await host.connectAgain(to: child.peer, at: [child.address])
             let connections = peer.connections
-            _ = try await Throughput.send(peer, for: .milliseconds(200))
+            _ = try await Throughput.send(peer, for: Throughput.warmUp)
             let (still, stillGap) = try await Throughput.send(peer, on: connections[0], for: options.duration)
             let moves = Mutex(0)
             let (rate, gap) = try await Throughput.send(peer, on: connections[0], for: options.duration) { stream in

@@ -134,7 +134,7 @@ final class PlainReceiver: ChannelInboundHandler, @unchecked Sendable {
         guard kind != PlainCipher.none else { return count += input.readableBytes }
         if pending.readableBytes == 0 { pending = input } else { pending.writeImmutableBuffer(input) }
         while let frame = pending.readSlice(length: PlainTCP.frame + PlainTCP.tag) { open(frame) }
-        pending.discardReadBytes()
+        if pending.readableBytes == 0 { pending = ByteBuffer() } else { pending.discardReadBytes() }
     }
 
     private func open(_ frame: ByteBuffer) {

@@ -11,9 +11,12 @@ enum Figure: String, CaseIterable {
     case noiseDown = "throughput.noise.down"
     case tlsUp = "throughput.tls.up"
     case tlsDown = "throughput.tls.down"
-    case noiseCPU = "cpu.noise.up"
-    case tlsCPU = "cpu.tls.up"
-    case plainCPU = "cpu.nio"
+    case plainChaChaCPU = "cpu.nio.chacha20poly1305"
+    case plainAESCPU = "cpu.nio.aes256gcm"
+    case noiseUpCPU = "cpu.noise.up"
+    case noiseDownCPU = "cpu.noise.down"
+    case tlsUpCPU = "cpu.tls.up"
+    case tlsDownCPU = "cpu.tls.down"
     case migratingStill = "migration.none"
     case migrating = "migration.throughput"
     case stillGap = "migration.gap.none"
@@ -49,9 +52,12 @@ enum Figure: String, CaseIterable {
         case .noiseDown: "one stream, Noise, down"
         case .tlsUp: "one stream, TLS, up"
         case .tlsDown: "one stream, TLS, down"
-        case .noiseCPU: "CPU per GiB, both sides, Noise, up"
-        case .tlsCPU: "CPU per GiB, both sides, TLS, up"
-        case .plainCPU: "CPU per GiB, both sides, NIO + ChaCha20-Poly1305"
+        case .plainChaChaCPU: "CPU per GiB, both sides, NIO + ChaCha20-Poly1305"
+        case .plainAESCPU: "CPU per GiB, both sides, NIO + AES-256-GCM"
+        case .noiseUpCPU: "CPU per GiB, both sides, Noise, up"
+        case .noiseDownCPU: "CPU per GiB, both sides, Noise, down"
+        case .tlsUpCPU: "CPU per GiB, both sides, TLS, up"
+        case .tlsDownCPU: "CPU per GiB, both sides, TLS, down"
         case .migratingStill: "one stream, Noise, up, two connections"
         case .migrating: "the same while it migrates every 100 ms"
         case .stillGap: "longest gap without migration"
@@ -83,7 +89,7 @@ enum Figure: String, CaseIterable {
         case .aeadChaCha, .aeadAES, .plain, .plainChaCha, .plainAES, .noiseUp, .noiseDown, .tlsUp, .tlsDown,
             .migratingStill, .migrating:
             "Gbit/s"
-        case .noiseCPU, .tlsCPU, .plainCPU: "s"
+        case .plainChaChaCPU, .plainAESCPU, .noiseUpCPU, .noiseDownCPU, .tlsUpCPU, .tlsDownCPU: "s"
         case .stillGap, .migratingGap: "ms"
         case .migrationCount: ""
         case .plainRoundTrip, .noiseRoundTrip, .noiseRoundTrip99, .tlsRoundTrip, .tlsRoundTrip99: "µs"
@@ -100,7 +106,8 @@ enum Figure: String, CaseIterable {
         case .plainChaCha, .plainAES: .plain
         case .noiseUp, .noiseDown: .plainChaCha
         case .tlsUp, .tlsDown: .plainAES
-        case .noiseCPU, .tlsCPU: .plainCPU
+        case .noiseUpCPU, .noiseDownCPU: .plainChaChaCPU
+        case .tlsUpCPU, .tlsDownCPU: .plainAESCPU
         case .migrating: .migratingStill
         case .migratingGap: .stillGap
         case .noiseRoundTrip, .noiseRoundTrip99, .tlsRoundTrip, .tlsRoundTrip99: .plainRoundTrip

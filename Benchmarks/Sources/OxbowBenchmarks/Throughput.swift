@@ -3,39 +3,53 @@ import Oxbow
 /// One stream, writes of 64 KiB, two processes over loopback.
 enum Throughput {
     static func measure(_ options: Options, _ report: Report, _ child: Child) async throws {
-        let references: [(Figure, PlainCipher)] = [
-            (.plain, .none), (.plainChaCha, .chacha20poly1305), (.plainAES, .aes256gcm),
+        let references: [(Figure, Figure?, PlainCipher)] = [
+            (.plain, nil, .none), (.plainChaCha, .plainChaChaCPU, .chacha20poly1305),
+            (.plainAES, .plainAESCPU, .aes256gcm),
         ]
-        for (figure, cipher) in references where options.wants(figure.rawValue) {
-            let meter = ProcessorMeter(child)
-            let rate = try await PlainClient.throughput(cipher, to: child.plainPort, for: options.duration)
-            report.add(figure, rate)
-            if figure == .plainChaCha {
-                report.add(.plainCPU, meter.seconds / gibibytes(rate, options.duration))
+        for (figure, cpu, cipher) in references where options.wants(figure.rawValue) {
+            try await metered(figure, cpu, report, child, options.duration) {
+                try await PlainClient.throughput(cipher, to: child.plainPort, for: options.duration)
             }
         }
-        try await measure(.noise, options, report, child, up: .noiseUp, down: .noiseDown, cpu: .noiseCPU)
-        try await measure(.tls, options, report, child, up: .tlsUp, down: .tlsDown, cpu: .tlsCPU)
+        try await measure(.noise, options, report, child, (.noiseUp, .noiseUpCPU), (.noiseDown, .noiseDownCPU))
+        try await measure(.tls, options, report, child, (.tlsUp, .tlsUpCPU), (.tlsDown, .tlsDownCPU))
     }
 
     private static func measure(
-        _ security: SecurityProtocol, _ options: Options, _ report: Report, _ child: Child, up: Figure, down: Figure,
-        cpu: Figure
+        _ security: SecurityProtocol, _ options: Options, _ report: Report, _ child: Child, _ up: (Figure, Figure),
+        _ down: (Figure, Figure)
     ) async throws {
-        guard options.wants(up.rawValue) || options.wants(down.rawValue) else { return }
+        guard options.wants(up.0.rawValue) || options.wants(down.0.rawValue) else { return }
         try await withPeer(child, security) { peer in
-            if options.wants(up.rawValue) {
-                _ = try await send(peer, for: .milliseconds(200))
-                let meter = ProcessorMeter(child)
-                let (rate, _) = try await send(peer, for: options.duration)
-                report.add(up, rate)
-                report.add(cpu, meter.seconds / gibibytes(rate, options.duration))
+            if options.wants(up.0.rawValue) {
+                _ = try await send(peer, for: warmUp)
+                try await metered(up.0, up.1, report, child, options.duration) {
+                    try await send(peer, for: options.duration).rate
+                }
             }
-            if options.wants(down.rawValue) {
-                _ = try await receive(peer, for: .milliseconds(200))
-                report.add(down, try await receive(peer, for: options.duration))
+            if options.wants(down.0.rawValue) {
+                _ = try await receive(peer, for: warmUp)
+                try await metered(down.0, down.1, report, child, options.duration) {
+                    try await receive(peer, for: options.duration)
+                }
             }
         }
+    }
+
+    /// The first bytes of a stream find a small window.
+    static let warmUp = Duration.milliseconds(200)
+
+    /// Reports the rate that `body` gives, and the processor time that both processes spent on it.
+    private static func metered(
+        _ figure: Figure, _ cpu: Figure?, _ report: Report, _ child: Child, _ time: Duration,
+        _ body: () async throws -> Double
+    ) async throws {
+        let meter = ProcessorMeter(child)
+        let rate = try await body()
+        let gibibytes = rate * 1e9 / 8 * (time / .seconds(1)) / Double(1 << 30)
+        report.add(figure, rate)
+        if let cpu { report.add(cpu, meter.seconds / gibibytes) }
     }
 
     /// A host of its own that is connected to the child.
@@ -75,10 +89,6 @@ enum Throughput {
             for try await bytes in stream.inbound { count += bytes.readableBytes }
             return gigabits(count, in: start.duration(to: .now))
         }
-    }
-
-    private static func gibibytes(_ gigabits: Double, _ time: Duration) -> Double {
-        gigabits * 1e9 / 8 * (time / .seconds(1)) / Double(1 << 30)
     }
 }
 

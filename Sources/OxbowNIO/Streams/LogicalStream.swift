@@ -87,8 +87,9 @@ package final class LogicalStream: Sendable {
 /// The bounds of one stream's queues.
 public struct StreamLimits: Hashable, Sendable {
     /// Bytes that may wait to be framed before a writer has to wait.
-    public var writeHighWatermark = 256 * 1_024
-    /// A waiting writer goes on when no more than this many bytes wait.
+    public var writeHighWatermark = 512 * 1_024
+    /// A waiting writer goes on when no more than this many bytes wait. The distance to the other watermark is what one
+    /// change of threads, which costs 20 µs, is spread over.
     public var writeLowWatermark = 128 * 1_024
     /// Window is given back to the peer in portions of at least this many bytes.
     public var creditPortion = 128 * 1_024
