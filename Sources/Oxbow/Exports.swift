@@ -5,6 +5,7 @@
 @_exported public import OxbowMigration
 @_exported public import OxbowMux
 @_exported public import OxbowNIO
+@_exported public import OxbowProtocols
 
 /// ``Host``, for files that import Foundation too, which has another of that name.
 public typealias OxbowHost = Host

@@ -36,7 +36,9 @@ struct InteropDialer: Sendable {
 
     private func ping(_ count: Int) async throws -> InteropResult {
         var times: [JSON] = []
-        for _ in 0..<count { times.append(.rounded(try await peer.ping().milliseconds)) }
+        var stream = try await PingStream.open(to: peer, on: host)
+        for _ in 0..<count { times.append(.rounded(try await stream.ping().milliseconds)) }
+        stream.stream.close()
         return InteropResult(ok: true, fields: [("rtt_ms", .array(times))])
     }
 

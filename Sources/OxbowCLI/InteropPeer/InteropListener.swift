@@ -24,7 +24,7 @@ final class InteropListener: Sendable {
         ])
         await withTaskGroup { group in
             group.addTask { await self.reportCounts(events) }
-            try? await BlockingReader(.standardInput).waitForEnd()
+            try? await BlockingFile(.standardInput).waitForEnd()
             group.cancelAll()
         }
     }

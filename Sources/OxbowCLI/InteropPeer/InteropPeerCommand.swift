@@ -92,7 +92,7 @@ struct InteropDialCommand: AsyncParsableCommand, Sendable {
         try await options.withHost { host in
             try await withThrowingTaskGroup(of: InteropResult.self) { group in
                 group.addTask {
-                    try await BlockingReader(.standardInput).waitForEnd()
+                    try await BlockingFile(.standardInput).waitForEnd()
                     throw CommandFailure(.terminated, "the standard input has ended")
                 }
                 let peer = try await host.connect(to: target.peer, at: [target.address])

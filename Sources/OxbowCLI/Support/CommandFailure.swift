@@ -53,6 +53,8 @@ struct OutputOptions: ParsableArguments {
 /// A command of `oxbow`: reports failures in one way, and its result as JSON when that is asked for.
 protocol OxbowSubcommand: AsyncParsableCommand, Sendable {
     var output: OutputOptions { get }
+    /// Whether standard output carries data: the result goes to standard error then.
+    var hasDataOnOutput: Bool { get }
     /// Does the work.
     ///
     /// - Returns: the fields of the result, for `--json`.
@@ -60,21 +62,29 @@ protocol OxbowSubcommand: AsyncParsableCommand, Sendable {
 }
 
 extension OxbowSubcommand {
+    var hasDataOnOutput: Bool { false }
+
+    /// Writes an object for a script.
+    func emit(_ fields: [(String, JSON)]) {
+        let line = JSON.object(fields).description
+        if hasDataOnOutput { StandardError.write(line: line) } else { StandardOutput.write(line: line) }
+    }
+
     mutating func run() async throws {
         let command = self
         StandardOutput.ignoreBrokenPipes()
         do {
             let fields = try await command.perform()
-            if output.json { StandardOutput.write(line: JSON.object([("ok", true)] + fields).description) }
+            if output.json { emit([("ok", true)] + fields) }
         } catch let exit as ExitCode {
             throw exit
         } catch {
             let failure = CommandFailure(error)
             StatusLine.shared.clear()
-            if !failure.description.isEmpty { StandardError.write(line: "oxbow: \(failure)") }
+            if !failure.description.isEmpty { StandardError.write(line: printable("oxbow: \(failure)")) }
             if output.json {
                 let head: [(String, JSON)] = [("ok", false), ("error", .string(failure.description))]
-                StandardOutput.write(line: JSON.object(head + failure.fields).description)
+                emit(head + failure.fields)
             }
             throw ExitCode(failure.status.rawValue)
         }

@@ -2,48 +2,34 @@ import Dispatch
 import NIOCore
 import Synchronization
 
-/// Reads a file whose reads may take any time, such as a terminal or a pipe, on a thread of its own.
+/// Runs calls that may block for any time, one after the other, on a thread that is nobody else's.
 ///
-/// A task that is cancelled while it waits goes on at once; what the read would have given is lost then.
-final class BlockingReader: Sendable {
-    private let file: FileDescriptor
-    private let chunk: Int
-    private let queue: DispatchQueue
+/// A task that is cancelled while it waits goes on at once; what its call gives is lost then.
+final class BlockingQueue: Sendable {
+    private let queue = DispatchQueue(label: "oxbow.blocking")
 
-    /// - Parameter chunk: the most bytes that one read gives.
-    init(_ file: FileDescriptor, chunk: Int = 131_072) {
-        (self.file, self.chunk) = (file, chunk)
-        queue = DispatchQueue(label: "oxbow.reader")
-    }
-
-    /// The next bytes; nil at the end.
-    func next() async throws -> ByteBuffer? {
-        let waiter = Waiter()
+    func run<Value: Sendable>(_ call: @escaping @Sendable () throws -> Value) async throws -> Value {
+        let waiter = Waiter<Value>()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 guard waiter.begin(continuation) else { return }
-                queue.async { [file, chunk] in waiter.end(Result { try file.readBuffer(atMost: chunk) }) }
+                queue.async { waiter.end(Result { try call() }) }
             }
         } onCancel: {
             waiter.end(.failure(CancellationError()))
         }
     }
 
-    /// Reads until the end and drops it all.
-    func waitForEnd() async throws {
-        while try await next() != nil {}
-    }
-
-    private final class Waiter: Sendable {
+    private final class Waiter<Value: Sendable>: Sendable {
         private enum State {
             case new
-            case waiting(CheckedContinuation<ByteBuffer?, any Error>)
+            case waiting(CheckedContinuation<Value, any Error>)
             case over
         }
         private let state = Mutex(State.new)
 
         /// - Returns: false when the wait is over already; the continuation was resumed then.
-        func begin(_ continuation: CheckedContinuation<ByteBuffer?, any Error>) -> Bool {
+        func begin(_ continuation: CheckedContinuation<Value, any Error>) -> Bool {
             let isNew = state.withLock { state in
                 guard case .new = state else { return false }
                 state = .waiting(continuation)
@@ -53,14 +39,43 @@ final class BlockingReader: Sendable {
             return isNew
         }
 
-        func end(_ result: Result<ByteBuffer?, any Error>) {
-            let waiting: CheckedContinuation<ByteBuffer?, any Error>? = state.withLock { state in
+        func end(_ result: Result<Value, any Error>) {
+            let waiting: CheckedContinuation<Value, any Error>? = state.withLock { state in
                 defer { state = .over }
                 guard case .waiting(let continuation) = state else { return nil }
                 return continuation
             }
             waiting?.resume(with: result)
         }
+    }
+}
+
+/// A file whose reads and writes may take any time, such as a terminal or a pipe.
+struct BlockingFile: Sendable {
+    private let file: FileDescriptor
+    private let queue = BlockingQueue()
+
+    init(_ file: FileDescriptor) {
+        self.file = file
+    }
+
+    /// The next bytes, 128 KiB at most; nil at the end.
+    func next() async throws -> ByteBuffer? {
+        try await queue.run { [file] in try file.readBuffer(atMost: 131_072) }
+    }
+
+    /// Reads until the end and drops it all.
+    func waitForEnd() async throws {
+        while try await next() != nil {}
+    }
+
+    /// Writes all of `bytes`.
+    func write(_ bytes: ByteBuffer) async throws {
+        try await queue.run { [file] in try file.write(bytes) }
+    }
+
+    func close() async throws {
+        try await queue.run { [file] in file.close() }
     }
 }
 
