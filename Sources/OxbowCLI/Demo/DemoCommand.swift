@@ -115,7 +115,8 @@ struct DemoPeerCommand: AsyncParsableCommand {
         // The terminal sends it to both processes, and the first one decides.
         signal(SIGINT, SIG_IGN)
         let link = DemoLink.descriptors(
-            reading: dup(STDIN_FILENO), writing: dup(STDOUT_FILENO), onEnd: { Foundation.exit(ExitStatus.failed.rawValue) })
+            reading: dup(STDIN_FILENO), writing: dup(STDOUT_FILENO),
+            onEnd: { Foundation.exit(ExitStatus.failed.rawValue) })
         do {
             try await DemoGuest(link: link, process: ProcessInfo.processInfo.processIdentifier).run()
         } catch {
