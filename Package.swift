@@ -67,7 +67,7 @@ let package = Package(
         library(
             "Oxbow",
             [
-                "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowProtocols", "OxbowUpgrade", "OxbowNIO",
+                "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowMux", "OxbowProtocols", "OxbowUpgrade", "OxbowNIO",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -81,9 +81,34 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ], swiftSettings: oxbow + strict),
+        .executableTarget(
+            name: "Echo", dependencies: ["Oxbow"], path: "Examples/Echo", swiftSettings: oxbow + strict),
+
+        library(
+            "OxbowTesting",
+            [
+                "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
+                "OxbowProtocols", "OxbowUpgrade", "OxbowNIO", "Oxbow",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
 
         tests("OxbowStyleTests", []),
-        tests("OxbowTests", ["Oxbow"]),
+        tests(
+            "OxbowTests",
+            ["Oxbow", "OxbowTesting", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")]),
+        tests(
+            "OxbowNIOTests",
+            [
+                "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
+                "OxbowProtocols", "OxbowUpgrade", "OxbowNIO", "OxbowTesting",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
+        tests(
+            "OxbowUpgradeTests",
+            ["OxbowCore", "OxbowCrypto", "OxbowSecurity", "OxbowProtocols", "OxbowUpgrade", "OxbowTesting"]),
         tests("OxbowCLITests", ["OxbowCLI", "OxbowCore", "OxbowCrypto", "Oxbow"]),
         tests("OxbowCoreTests", ["OxbowCore"]),
         tests("OxbowWireTests", ["OxbowCore", "OxbowWire"]),
