@@ -97,23 +97,19 @@ final class DemoBoard: Sendable {
     }
 
     func moved(_ move: DemoPlan.Move) {
-        let (state, gap) = content.withLock { content in
+        let state = content.withLock { content in
             Self.count(&content)
             switch move.initiator {
             case .a: content.state.movesByA += 1
             case .b: content.state.movesByB += 1
             }
             Self.carry(move.number, &content)
-            let gap = content.side?.stream.migrations.last?.longestGap ?? .zero
-            content.state.longestGapMilliseconds = max(content.state.longestGapMilliseconds, gap / .milliseconds(1))
-            return (content.state, gap)
+            return content.state
         }
         let percent = 100 * (state.arrivedAtA + state.arrivedAtB) / (2 * state.plan.size)
         log(
-            """
-            \(percent) %: \(move.initiator.rawValue) moved the stream to connection \(move.number + 1) \
-            and closed connection \(move.number); gap \(decimal(gap / .milliseconds(1), 2)) ms
-            """)
+            "\(percent) %: \(move.initiator.rawValue) moved the stream to connection \(move.number + 1) "
+                + "and closed connection \(move.number)")
     }
 
     // MARK: Book-keeping
@@ -130,6 +126,8 @@ final class DemoBoard: Sendable {
     private static func count(_ content: inout Content) {
         guard let side = content.side, let began = content.began else { return }
         content.state.arrivedAtA = side.delivered.value
+        let gap = side.stream.migrations.map(\.longestGap).max() ?? .zero
+        content.state.longestGapMilliseconds = gap / .milliseconds(1)
         content.state.seconds = (ContinuousClock().now - began) / .seconds(1)
         let bytes = content.state.arrivedAtA + content.state.arrivedAtB - content.bytesBefore
         for index in content.state.slots.indices where content.state.slots[index]?.phase == .carrying {

@@ -88,6 +88,8 @@ struct DemoGuest: Sendable {
             group.addTask { try await side.receive { try link.send(.progress($0)) } }
             try await group.waitForAll()
         }
+        side.isThrough.raise(to: 1)
+        try link.send(.arrived)
     }
 
     /// Does one command after the other. The end of the link before the last of them means that A is gone.
@@ -105,6 +107,7 @@ struct DemoGuest: Sendable {
             case .allow(let bytes):
                 side.allowed.raise(to: bytes)
             case .finish:
+                try await side.isThrough.wait(for: 1)
                 try await closings.wait(for: plan.migrations)
                 let left = host.peer(side.stream.peer)?.connections.count ?? 0
                 try link.send(.report(side.report(connectionsLeft: left)))

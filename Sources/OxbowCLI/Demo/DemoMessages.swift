@@ -18,6 +18,8 @@ enum DemoMessage: Codable, Sendable, Equatable {
     /// So many bytes have arrived.
     case progress(Int)
     case moved(number: Int)
+    /// The stream has ended here: everything that A sent has arrived.
+    case arrived
     case report(DemoSideReport)
     case failed(String)
 }

@@ -39,7 +39,7 @@ struct DemoPicture: Sendable {
     private func heading(_ state: DemoState) -> String {
         let left = "   A, process \(state.processA)"
         let right = "B, process \(state.processB.map(String.init) ?? "…")"
-        return paint(pad(left, 33) + pad(right, Self.pipe + 4, isRight: true), .bold)
+        return paint(pad(left, 33) + pad(right, Self.pipe + 2, isRight: true), .bold)
     }
 
     private func line(_ slot: DemoState.Slot, _ frame: Int) -> String {

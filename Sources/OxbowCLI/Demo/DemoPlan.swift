@@ -38,17 +38,14 @@ struct DemoPlan: Codable, Sendable, Equatable {
         }
     }
 
-    /// How many bytes each side may send once so many moves are done: up to where the move after the next is due, and
-    /// never all of it before the last is done. So a file that is small or fast waits for its moves, and one that is
-    /// neither never waits.
+    /// How many bytes each side may send once so many moves are done: up to three parts past the move that is due, and
+    /// never the tail before the last is done. So a file that is small or fast waits for its moves, and one that is
+    /// neither never waits. Past the size means that the end of the stream may be sent too.
     func allowance(after done: Int) -> Int {
         guard done < migrations else { return size + 1 }
         let tail = size / (migrations + 1) / 2
-        return max(1, min(threshold(done + 2), size - tail))
+        return max(1, min(threshold(done + 4), size - tail))
     }
-
-    /// What ``allowance(after:)`` gives when the end of the file may be sent too.
-    var everything: Int { size + 1 }
 
     /// Connections that are opened in all: each carries one part of the file, and only the last one is left.
     var connectionsInAll: Int { migrations + 1 }

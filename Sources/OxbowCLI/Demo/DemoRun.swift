@@ -77,10 +77,11 @@ struct DemoRun: Sendable {
         board.streamStarted(side)
         do {
             let seconds = try await flow(host, side, paths)
-            try link.send(.finish)
-            guard case .report(let theirs) = try await nextReply() else { throw DemoError.peerVanished }
             try await closings.wait(for: plan.migrations)
             let left = host.peer(paths.peer)?.connections.count ?? 0
+            // B closes its host behind its report, and with it the connection that is to be counted.
+            try link.send(.finish)
+            guard case .report(let theirs) = try await nextReply() else { throw DemoError.peerVanished }
             stream.close()
             return DemoResult(
                 plan: plan, a: side.report(connectionsLeft: left), b: theirs, label: label, seconds: seconds,
@@ -106,6 +107,7 @@ struct DemoRun: Sendable {
             group.addTask { try await moveAlong(host, side, paths) }
             try await group.waitForAll()
         }
+        guard case .arrived = try await nextReply() else { throw DemoError.peerVanished }
         return (clock.now - began) / .seconds(1)
     }
 

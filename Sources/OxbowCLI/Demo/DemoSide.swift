@@ -14,6 +14,8 @@ final class DemoSide: Sendable {
     let delivered = DemoMeter()
     let sent = DemoMeter()
     let allowed: DemoMeter
+    /// 1 once both files are through.
+    let isThrough = DemoMeter()
     private let heldBack = Mutex(Duration.zero)
     private let digests = Mutex(Digests())
 

@@ -75,9 +75,7 @@ extension LogicalStream {
                 state.legs[leg]?.parked.appendJoining(buffer)
                 return
             }
-            if state.gauge.isMeasuring {
-                state.gauge.delivered(onNewLeg: leg == .source || leg == .target, at: now)
-            }
+            state.gauge.delivered(at: now)
             state.enqueue(buffer)
             if state.isReadClosed, let binding = state.legs[leg] {
                 effects.wakes.append((binding.carrier, token))
