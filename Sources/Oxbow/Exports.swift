@@ -3,6 +3,7 @@
 @_exported public import OxbowCore
 @_exported public import OxbowCrypto
 @_exported public import OxbowMigration
+@_exported public import OxbowMux
 @_exported public import OxbowNIO
 
 /// ``Host``, for files that import Foundation too, which has another of that name.

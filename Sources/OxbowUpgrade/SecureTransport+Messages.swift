@@ -1,11 +1,11 @@
-import OxbowSecurity
+package import OxbowSecurity
 
 // Short messages over either transport, as an upgrade sends them. Bulk data takes the transports' own interfaces, which
 // don't copy.
 
 extension SecureTransport {
     /// Encrypts a short message.
-    mutating func seal(_ message: [UInt8]) throws(SecurityError) -> [UInt8] {
+    package mutating func seal(_ message: [UInt8]) throws(SecurityError) -> [UInt8] {
         switch consume self {
         case .noise(var noise):
             let result = Self.seal(message, with: &noise)
@@ -19,7 +19,7 @@ extension SecureTransport {
     }
 
     /// Decrypts what `input` holds: whole records from its front. Gives nothing when the first isn't complete.
-    mutating func open(_ input: inout ArraySlice<UInt8>) throws(SecurityError) -> [UInt8] {
+    package mutating func open(_ input: inout ArraySlice<UInt8>) throws(SecurityError) -> [UInt8] {
         switch consume self {
         case .noise(var noise):
             let result = Self.open(&input, with: &noise)

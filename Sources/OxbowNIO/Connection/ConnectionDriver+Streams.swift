@@ -38,8 +38,9 @@ extension ConnectionDriver {
     }
 
     private func streamOpened(_ id: YamuxStreamID) {
+        let negotiation = InboundStreamNegotiation(migrationEnabled: owner.isMigrationEnabled)
         let stream = UnderlyingStream(
-            token: LegToken(rawValue: UniqueNumber.next()), id: id, stage: .inbound(InboundStreamNegotiation()))
+            token: LegToken(rawValue: UniqueNumber.next()), id: id, stage: .inbound(negotiation))
         add(stream)
         session?.accept(id)
         negotiationDeadlines.append((now + limits.negotiationTimeout, stream.token))

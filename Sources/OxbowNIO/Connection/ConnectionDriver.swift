@@ -79,6 +79,13 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
 
     package var path: ConnectionPath { sharedPath.withLock { $0 } }
 
+    /// Streams of the connection's multiplexer, and what is kept for them: none once nothing lives on the connection.
+    /// On the event loop.
+    package var underlyingStreams: Int {
+        eventLoop.preconditionInEventLoop()
+        return max(streams.count, session?.streamCount ?? 0)
+    }
+
     /// The time of the connection's clock, which is the event loop's.
     var now: Instant { Instant(eventLoop.now) }
 
@@ -221,15 +228,15 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
 // MARK: - Transport
 
 extension ConnectionDriver: ByteTransportDelegate {
-    func transport(_ transport: any ByteTransport, received buffer: ByteBuffer) {
+    package func transport(_ transport: any ByteTransport, received buffer: ByteBuffer) {
         process { received(buffer) }
     }
 
-    func transportBecameWritable(_ transport: any ByteTransport) {
+    package func transportBecameWritable(_ transport: any ByteTransport) {
         process {}
     }
 
-    func transportClosed(_ transport: any ByteTransport, error: (any Error)?) {
+    package func transportClosed(_ transport: any ByteTransport, error: (any Error)?) {
         process {
             isTransportClosed = true
             timer?.task.cancel()

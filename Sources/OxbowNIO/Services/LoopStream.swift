@@ -1,30 +1,30 @@
 import DequeModule
-import NIOCore
+package import NIOCore
 import OxbowCore
 
 /// A logical stream driven by callbacks on one event loop: how the built-in protocols use theirs, without a task.
 ///
 /// Isolation: everything happens on `eventLoop`; that is what makes the class `@unchecked Sendable`.
-final class LoopStream: @unchecked Sendable {
-    enum Event {
+package final class LoopStream: @unchecked Sendable {
+    package enum Event {
         case bytes(ByteBuffer)
         case end
         case failed(StreamError)
     }
 
-    let stream: LogicalStream
-    let eventLoop: any EventLoop
+    package let stream: LogicalStream
+    package let eventLoop: any EventLoop
     private var handler: ((Event) -> Void)?
     private var deadline: Scheduled<Void>?
 
-    init(_ stream: LogicalStream, on eventLoop: any EventLoop) {
+    package init(_ stream: LogicalStream, on eventLoop: any EventLoop) {
         self.stream = stream
         self.eventLoop = eventLoop
     }
 
     /// Calls `handler` for each arrival until the stream ends, fails, or is stopped. A stream that isn't over within
     /// `limit` is reset. On the event loop.
-    func start(within limit: Duration?, _ handler: @escaping (Event) -> Void) {
+    package func start(within limit: Duration?, _ handler: @escaping (Event) -> Void) {
         self.handler = handler
         if let limit {
             deadline = eventLoop.scheduleTask(in: .nanoseconds(limit.saturatingNanoseconds)) {
@@ -34,31 +34,31 @@ final class LoopStream: @unchecked Sendable {
         read(returning: 0)
     }
 
-    func write(_ bytes: [UInt8]) {
+    package func write(_ bytes: [UInt8]) {
         guard !bytes.isEmpty else { return }
         _ = stream.tryWrite(ByteBuffer(bytes: bytes))
     }
 
     /// No more events; the stream's own end is the caller's business.
-    func stop() {
+    package func stop() {
         handler = nil
         deadline?.cancel()
         deadline = nil
     }
 
     /// Both sides are done with it, or it is given up.
-    func close() {
+    package func close() {
         stop()
         stream.closeWrite()
     }
 
     /// This side is done with it in either direction.
-    func finish() {
+    package func finish() {
         stop()
         stream.finishAll()
     }
 
-    func reset(code: UInt32 = 0) {
+    package func reset(code: UInt32 = 0) {
         stop()
         stream.reset(code: code)
     }

@@ -80,15 +80,16 @@ extension LogicalStream.State {
         }
         followReadLeg(from: readToken, &effects)
         for leg in legs.all { effects.wakes.append((leg.carrier, leg.token)) }
-        if machine.nextDeadline == nil { stopWatch(&effects) }
-        if !isWatched, machine.nextDeadline != nil, let leg = legs.all.first {
-            isWatched = true
+        guard let deadline = machine.nextDeadline else { return stopWatch(&effects) }
+        // A timer that is early looks again; one that would be late is replaced.
+        if deadline < watchedUntil ?? .distantFuture, let leg = legs.all.first {
+            watchedUntil = deadline
             effects.events.append(.deadlineSet(leg.carrier.eventLoop))
         }
     }
 
     private mutating func stopWatch(_ effects: inout StreamEffects) {
-        isWatched = false
+        watchedUntil = nil
         if let watch { effects.timers.append(watch) }
         watch = nil
     }

@@ -146,20 +146,25 @@ extension LogicalStream {
 
 extension LogicalStream {
     /// Keeps the timer that looks after the deadlines, so that it can be cancelled when there is none any more.
-    func keepWatch(_ timer: Scheduled<Void>) {
+    func keepWatch(_ timer: Scheduled<Void>, until deadline: Instant) {
         let isWanted = state.withLock { state in
-            if state.isWatched { state.watch = timer }
-            return state.isWatched
+            // Two loops may set one at once.
+            guard state.watchedUntil == deadline, state.watch == nil else { return false }
+            state.watch = timer
+            return true
         }
         if !isWanted { timer.cancel() }
     }
 
     /// When the machine wants to be asked again. Nil ends the watch: the next deadline asks for a new one.
     func nextWatch() -> Instant? {
-        state.withLock { state in
-            state.isWatched = state.machine.nextDeadline != nil
-            return state.machine.nextDeadline
+        let (deadline, old) = state.withLock { state in
+            state.watchedUntil = state.machine.nextDeadline
+            defer { state.watch = nil }
+            return (state.watchedUntil, state.watch)
         }
+        old?.cancel()
+        return deadline
     }
 
     func tick(at now: Instant) {
@@ -185,7 +190,6 @@ extension LogicalStream {
             state.countedMigrations += 1
             state.gauge.begin(at: now)
             if let waiter { state.migrationWaiters.append(waiter) }
-            state.isWatched = true
             return .success(from)
         }
     }

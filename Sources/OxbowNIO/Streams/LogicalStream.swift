@@ -58,8 +58,8 @@ package final class LogicalStream: Sendable {
         var migrationWaiters: [MigrationWaiter] = []
         /// Migrations that the table of ids counts as under way.
         var countedMigrations = 0
-        /// A timer looks after the machine's deadlines.
-        var isWatched = false
+        /// For when a timer looks after the machine's deadlines, set or about to be.
+        var watchedUntil: Instant?
         var watch: Scheduled<Void>?
         var gauge = MigrationGauge()
     }
@@ -107,7 +107,7 @@ enum LogicalStreamEvent: Sendable {
     case attemptEnded(AttemptOutcome, target: UInt64)
     /// The peer didn't take the label: the id names nothing.
     case labelRefused(id: UInt64)
-    /// The machine has a deadline and no timer looks after it.
+    /// The machine has a deadline and no timer looks after it in time.
     case deadlineSet(any EventLoop)
     /// The hand-off is complete.
     case migrated(MigrationRecord, id: UInt64, was: UInt64, role: MigrationRole)

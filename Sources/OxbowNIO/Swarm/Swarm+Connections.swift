@@ -1,6 +1,5 @@
 import NIOCore
 import OxbowCore
-import OxbowCrypto
 import OxbowMigration
 import OxbowMux
 import OxbowProtocols
@@ -11,7 +10,7 @@ extension Swarm: ConnectionOwner {
     func connection(_ connection: ConnectionDriver, opened peer: AuthenticatedPeer) throws(ConnectionError) {
         guard peer.peer != localPeer else { throw .refused("it leads to this host itself") }
         let labelStart: UInt64
-        do { labelStart = try SecureRandom.uint64() } catch { throw .refused("no randomness: \(error)") }
+        do { labelStart = try self.labelStart() } catch { throw .refused("no randomness: \(error)") }
         let opened: Result<PeerState, ConnectionError> = state.withLock { state in
             guard !state.isClosed else { return .failure(.closedLocally) }
             let peerState =
@@ -81,6 +80,8 @@ extension Swarm: ConnectionOwner {
     }
 
     // MARK: Inbound streams
+
+    var isMigrationEnabled: Bool { configuration.isMigrationEnabled }
 
     func supports(_ id: ProtocolID) -> Bool {
         state.withLock { $0.handlers[id] != nil }

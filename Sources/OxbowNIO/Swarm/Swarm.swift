@@ -22,6 +22,8 @@ package final class Swarm: Sendable {
     let eventSink: @Sendable (SwarmEvent) -> Void
     /// The time for certificates, in seconds since 1970.
     let unixTime: @Sendable () -> Int64
+    /// Where the ids of a peer's streams begin (SM-L2).
+    let labelStart: @Sendable () throws -> UInt64
     let state = Mutex(State())
 
     struct State {
@@ -42,13 +44,16 @@ package final class Swarm: Sendable {
 
     package init(
         upgrade: UpgradeConfiguration, configuration: SwarmConfiguration,
-        unixTime: @escaping @Sendable () -> Int64, eventSink: @escaping @Sendable (SwarmEvent) -> Void
+        unixTime: @escaping @Sendable () -> Int64,
+        labelStart: @escaping @Sendable () throws -> UInt64 = { try SecureRandom.uint64() },
+        eventSink: @escaping @Sendable (SwarmEvent) -> Void
     ) {
         identity = upgrade.identity
         localPeer = upgrade.identity.publicKey.peerID
         self.configuration = configuration
         upgradeConfiguration = upgrade
         self.unixTime = unixTime
+        self.labelStart = labelStart
         self.eventSink = eventSink
     }
 

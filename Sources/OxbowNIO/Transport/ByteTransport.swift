@@ -1,11 +1,11 @@
-import NIOCore
+package import NIOCore
 import OxbowCore
 
 /// The ordered, reliable byte pipe under a connection: a TCP socket, or two ends in memory.
 ///
 /// Everything happens on ``eventLoop``. The pipe knows nothing of what it carries; the connection that drives it knows
 /// nothing of sockets.
-protocol ByteTransport: AnyObject {
+package protocol ByteTransport: AnyObject {
     var eventLoop: any EventLoop { get }
     /// Whether bytes may be written without piling up beyond the transport's watermark.
     var isWritable: Bool { get }
@@ -18,7 +18,7 @@ protocol ByteTransport: AnyObject {
 }
 
 /// Who drives a transport. Calls come on the transport's event loop.
-protocol ByteTransportDelegate: AnyObject {
+package protocol ByteTransportDelegate: AnyObject {
     func transport(_ transport: any ByteTransport, received buffer: ByteBuffer)
     func transportBecameWritable(_ transport: any ByteTransport)
     /// The transport is closed; nothing follows. `error` is nil for a plain end.

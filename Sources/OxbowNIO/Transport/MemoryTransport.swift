@@ -1,22 +1,26 @@
 import DequeModule
-import NIOCore
+package import NIOCore
 import OxbowCore
 
 /// The properties of a link in memory.
-struct MemoryLink: Sendable {
+package struct MemoryLink: Sendable {
     /// How long each byte is under way.
-    var delay: Duration = .zero
+    package var delay: Duration = .zero
     /// Bytes under way or unread past which a side isn't writable.
-    var capacity = 64 * 1_024
+    package var capacity = 64 * 1_024
+
+    package init(delay: Duration = .zero) {
+        self.delay = delay
+    }
 }
 
 /// One end of a byte pipe in memory: a ``ByteTransport`` without sockets, for tests and for streams inside a process.
 ///
 /// Each end lives on an event loop of its own; they may differ. Under a loop with virtual time a link with a delay is
 /// deterministic: bytes arrive in order, each exactly `delay` after it was written.
-final class MemoryTransport: ByteTransport, @unchecked Sendable {
+package final class MemoryTransport: ByteTransport, @unchecked Sendable {
     // Isolation: all stored state belongs to `eventLoop`; the ends talk to each other by tasks on the other's loop.
-    let eventLoop: any EventLoop
+    package let eventLoop: any EventLoop
     private let link: MemoryLink
     private var other: MemoryTransport?
     private var delegate: (any ByteTransportDelegate)?
@@ -27,9 +31,10 @@ final class MemoryTransport: ByteTransport, @unchecked Sendable {
     private var isClosing = false
     private var isClosed = false
     private var hasEnded = false
+    private var stalled: [@Sendable (MemoryTransport) -> Void] = []
     /// Every byte that was written, when a test asked for it.
-    private(set) var sent: ByteBuffer?
-    private(set) var sentCount = 0
+    package private(set) var sent: ByteBuffer?
+    package private(set) var sentCount = 0
 
     private init(eventLoop: any EventLoop, link: MemoryLink) {
         self.eventLoop = eventLoop
@@ -37,7 +42,7 @@ final class MemoryTransport: ByteTransport, @unchecked Sendable {
     }
 
     /// Makes both ends of a pipe.
-    static func pair(
+    package static func pair(
         _ first: any EventLoop, _ second: any EventLoop, link: MemoryLink = MemoryLink(), isRecording: Bool = false
     ) -> (MemoryTransport, MemoryTransport) {
         let (left, right) = (
@@ -49,15 +54,15 @@ final class MemoryTransport: ByteTransport, @unchecked Sendable {
     }
 
     /// Starts to deliver. On the event loop.
-    func start(delegate: any ByteTransportDelegate) {
+    package func start(delegate: any ByteTransportDelegate) {
         eventLoop.preconditionInEventLoop()
         self.delegate = delegate
         deliver()
     }
 
-    var isWritable: Bool { !isClosing && inFlight < link.capacity }
+    package var isWritable: Bool { !isClosing && inFlight < link.capacity }
 
-    func write(_ buffer: ByteBuffer) {
+    package func write(_ buffer: ByteBuffer) {
         guard !isClosing, buffer.readableBytes > 0 else { return }
         inFlight += buffer.readableBytes
         sentCount += buffer.readableBytes
@@ -65,12 +70,12 @@ final class MemoryTransport: ByteTransport, @unchecked Sendable {
         send { $0.arrive(buffer) }
     }
 
-    func setReading(_ isOn: Bool) {
+    package func setReading(_ isOn: Bool) {
         isReading = isOn
         if isOn { eventLoop.execute { self.deliver() } }
     }
 
-    func close(discarding: Bool) {
+    package func close(discarding: Bool) {
         guard !isClosing else { return }
         isClosing = true
         send { $0.end() }
@@ -78,7 +83,7 @@ final class MemoryTransport: ByteTransport, @unchecked Sendable {
     }
 
     /// The line is cut: both ends learn of it, bytes under way are lost.
-    func cut() {
+    package func cut() {
         eventLoop.preconditionInEventLoop()
         isClosing = true
         eventLoop.execute { self.closed() }
@@ -89,11 +94,22 @@ final class MemoryTransport: ByteTransport, @unchecked Sendable {
         }
     }
 
+    /// While true, what this end writes stays under way: the line is up and nothing comes through. On the event loop.
+    package var isStalled = false {
+        didSet {
+            guard !isStalled else { return }
+            let bodies = stalled
+            stalled = []
+            for body in bodies { send(body) }
+        }
+    }
+
     // MARK: The other end
 
     /// Runs `body` at the other end, behind everything that was sent before.
     private func send(_ body: @escaping @Sendable (MemoryTransport) -> Void) {
         guard let other else { return }
+        guard !isStalled else { return stalled.append(body) }
         guard link.delay > .zero else { return other.eventLoop.execute { body(other) } }
         other.eventLoop.scheduleTask(in: .nanoseconds(link.delay.saturatingNanoseconds)) { body(other) }
     }

@@ -1,0 +1,189 @@
+package import NIOCore
+package import OxbowCore
+package import OxbowCrypto
+package import OxbowMux
+package import OxbowNIO
+import OxbowProtocols
+package import OxbowSecurity
+import OxbowUpgrade
+import OxbowWire
+
+/// A peer that a test drives by hand: a real upgrade, then bare Yamux frames, each written and read as the test wants.
+/// It keeps no window and no state, so that it can break every rule.
+///
+/// Isolation: everything happens on the transport's event loop.
+package final class RawPeer: ByteTransportDelegate, @unchecked Sendable {
+    /// One frame as it was on the wire.
+    package struct Frame: Equatable, Sendable {
+        package var header: YamuxFrameHeader
+        package var payload: [UInt8]
+
+        package init(_ header: YamuxFrameHeader, _ payload: [UInt8] = []) {
+            (self.header, self.payload) = (header, payload)
+        }
+    }
+
+    package let identity: PrivateKey
+    package var id: PeerID { identity.publicKey.peerID }
+    private let transport: any ByteTransport
+    private var upgrade: ConnectionUpgrade?
+    private var secure: SecureTransport?
+    private var input: ArraySlice<UInt8> = []
+    private var plaintext: [UInt8] = []
+    /// The frames that came, without pings.
+    package private(set) var frames: [Frame] = []
+    package private(set) var isUp = false
+    package private(set) var isClosed = false
+    package private(set) var error: (any Error)?
+    /// Called for each frame but pings and identify's.
+    package var onFrame: ((Frame) -> Void)?
+    /// What it answers to identify; nil: nothing.
+    package var identifies: [ProtocolID]?
+    private var identifyStreams: [YamuxStreamID: [UInt8]] = [:]
+
+    package init(
+        identity: PrivateKey, role: SecurityRole, security: ProtocolID = "/noise",
+        transport: any ByteTransport
+    ) throws {
+        self.identity = identity
+        self.transport = transport
+        let configuration = try UpgradeConfiguration(identity: identity, securityProtocols: [security])
+        upgrade = ConnectionUpgrade(role: role, configuration: configuration, unixTime: 1_800_000_000)
+        let flight = upgrade?.start() ?? []
+        if !flight.isEmpty { transport.write(ByteBuffer(bytes: flight)) }
+    }
+
+    // MARK: Sending
+
+    /// Sends frames in one record.
+    package func send(_ frames: Frame...) {
+        var bytes: [UInt8] = []
+        for frame in frames {
+            var header = ByteBuffer()
+            header.writeMultipleIntegers(frame.header.firstWord, frame.header.streamID.rawValue, frame.header.length)
+            bytes += header.readableBytesView + frame.payload
+        }
+        do {
+            guard let sealed = try secure?.seal(bytes) else { preconditionFailure("the connection doesn't stand") }
+            transport.write(ByteBuffer(bytes: sealed))
+        } catch { self.error = error }
+    }
+
+    /// Sends data on a stream.
+    package func send(_ payload: [UInt8], on id: YamuxStreamID, flags: YamuxFlags = []) {
+        send(
+            Frame(YamuxFrameHeader(type: .data, flags: flags, streamID: id, length: UInt32(payload.count)), payload))
+    }
+
+    package func reset(_ id: YamuxStreamID) {
+        send(Frame(YamuxFrameHeader(type: .windowUpdate, flags: .rst, streamID: id, length: 0)))
+    }
+
+    package func close() {
+        transport.close(discarding: false)
+    }
+
+    // MARK: Looking
+
+    /// All payload that came on a stream.
+    package func payload(on id: YamuxStreamID) -> [UInt8] {
+        frames.filter { $0.header.type == .data && $0.header.streamID == id }.flatMap(\.payload)
+    }
+
+    /// Whether the peer reset a stream.
+    package func wasReset(_ id: YamuxStreamID) -> Bool {
+        frames.contains { $0.header.streamID == id && $0.header.flags.contains(.rst) }
+    }
+
+    // MARK: The transport
+
+    package func transport(_ transport: any ByteTransport, received buffer: ByteBuffer) {
+        input += buffer.readableBytesView
+        do {
+            if upgrade != nil { try advance() }
+            while secure != nil {
+                let waiting = input.count
+                guard let opened = try secure?.open(&input), !opened.isEmpty || input.count < waiting else { return }
+                plaintext += opened
+                readFrames()
+            }
+        } catch { self.error = error }
+    }
+
+    package func transportBecameWritable(_ transport: any ByteTransport) {}
+
+    package func transportClosed(_ transport: any ByteTransport, error: (any Error)?) {
+        isClosed = true
+    }
+
+    private func advance() throws {
+        switch try upgrade?.receive(&input) {
+        case .needMore(let send)?:
+            if !send.isEmpty { transport.write(ByteBuffer(bytes: send)) }
+        case .finished(let send, _, _)?:
+            if !send.isEmpty { transport.write(ByteBuffer(bytes: send)) }
+            guard let upgrade = upgrade.take() else { return }
+            plaintext = upgrade.leftover
+            secure = upgrade.takeTransport()
+            isUp = true
+            readFrames()
+        case nil: break
+        }
+    }
+
+    private func readFrames() {
+        while plaintext.count >= YamuxFrameHeader.size {
+            var buffer = ByteBuffer(bytes: plaintext.prefix(YamuxFrameHeader.size))
+            guard let words = buffer.readMultipleIntegers(as: (UInt32, UInt32, UInt32).self) else { return }
+            let header = YamuxFrameHeader(firstWord: words.0, secondWord: words.1, thirdWord: words.2)
+            let length = header.type == .data ? Int(header.length) : 0
+            guard plaintext.count >= YamuxFrameHeader.size + length else { return }
+            let payload = [UInt8](plaintext[YamuxFrameHeader.size..<(YamuxFrameHeader.size + length)])
+            plaintext.removeFirst(YamuxFrameHeader.size + length)
+            take(Frame(header, payload))
+        }
+    }
+
+    private func take(_ frame: Frame) {
+        if frame.header.type == .ping {
+            guard frame.header.flags.contains(.syn) else { return }
+            return send(
+                Frame(YamuxFrameHeader(type: .ping, flags: .ack, streamID: .session, length: frame.header.length)))
+        }
+        if answersIdentify(frame) { return }
+        frames.append(frame)
+        onFrame?(frame)
+    }
+
+    // MARK: Identify
+
+    private func answersIdentify(_ frame: Frame) -> Bool {
+        guard let protocols = identifies else { return false }
+        let id = frame.header.streamID
+        let isNew = frame.header.flags.contains(.syn)
+        guard isNew || identifyStreams[id] != nil else { return false }
+        let asked = Self.flight([Identify.protocolID])
+        let seen = (identifyStreams[id] ?? []) + frame.payload
+        guard asked.starts(with: seen.prefix(asked.count)) else { return false }
+        identifyStreams[id] = seen
+        if seen.count >= asked.count, !frame.payload.isEmpty { answerIdentify(on: id, protocols) }
+        return true
+    }
+
+    private func answerIdentify(on id: YamuxStreamID, _ protocols: [ProtocolID]) {
+        var message = IdentifyMessage()
+        message.publicKey = identity.publicKey.protobuf
+        message.protocols = protocols.map(\.rawValue)
+        let body = (try? IdentifyEncoder.encode(message)) ?? []
+        send(Self.flight([Identify.protocolID]) + body, on: id, flags: [.ack, .fin])
+    }
+
+    /// multistream-select's header and one message for each name, as they are on the wire.
+    package static func flight(_ names: [ProtocolID]) -> [UInt8] {
+        (["/multistream/1.0.0"] + names.map(\.rawValue)).flatMap { name -> [UInt8] in
+            let line = [UInt8](name.utf8) + [0x0A]
+            precondition(line.count < 128, "a length of one byte")
+            return [UInt8(line.count)] + line
+        }
+    }
+}

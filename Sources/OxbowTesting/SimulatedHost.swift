@@ -1,0 +1,86 @@
+import NIOCore
+package import OxbowCore
+package import OxbowCrypto
+package import OxbowNIO
+import OxbowUpgrade
+
+/// A swarm in a ``SimulatedWorld``, with the streams that it serves.
+package final class SimulatedHost: @unchecked Sendable {
+    package let swarm: Swarm
+    package let id: PeerID
+    package let identity: PrivateKey
+    unowned let world: SimulatedWorld
+    package private(set) var events: [SwarmEvent] = []
+    /// The streams that peers opened, in the order in which they came.
+    package private(set) var accepted: [SimulatedStream] = []
+
+    init(
+        world: SimulatedWorld, identity: PrivateKey, security: [ProtocolID],
+        _ configure: (inout SwarmConfiguration) -> Void
+    ) {
+        self.world = world
+        self.identity = identity
+        id = identity.publicKey.peerID
+        var configuration = SwarmConfiguration()
+        configure(&configuration)
+        do {
+            let upgrade = try UpgradeConfiguration(
+                identity: identity, securityProtocols: security)
+            let log = EventLog()
+            swarm = Swarm(
+                upgrade: upgrade, configuration: configuration, unixTime: { 1_800_000_000 },
+                labelStart: { 1_000_000 }, eventSink: { log.sink?($0) })
+            swarm.registerServices()
+            log.sink = { [unowned self] in events.append($0) }
+        } catch { preconditionFailure("a simulated host can't be made: \(error)") }
+    }
+
+    /// Serves a protocol: `body` gets each stream when it is open; nil takes the handler away.
+    package func serve(_ id: ProtocolID, _ body: ((SimulatedStream) -> Void)? = { _ in }) {
+        let run = Unchecked(body)
+        guard body != nil else { return swarm.setHandler(id, nil) }
+        swarm.setHandler(id) { [unowned self] stream, _ in
+            let served = SimulatedStream(stream, in: world)
+            accepted.append(served)
+            run.value?(served)
+            served.start()
+        }
+    }
+
+    /// Opens a stream on a link.
+    package func open(
+        _ id: ProtocolID, to peer: SimulatedHost, on link: SimulatedLink, isMigratable: Bool = true
+    ) -> SimulatedStream {
+        open([id], to: peer, on: link.connection(of: self), isMigratable: isMigratable)
+    }
+
+    /// Opens a stream on a connection to a peer that need not be a simulated host.
+    package func open(
+        _ protocols: [ProtocolID], to peer: SimulatedHost, on connection: ConnectionDriver, isMigratable: Bool = true
+    ) -> SimulatedStream {
+        open(protocols, to: peer.id, on: connection, isMigratable: isMigratable)
+    }
+
+    /// Opens a stream on a connection to a peer that need not be a simulated host.
+    package func open(
+        _ protocols: [ProtocolID], to peer: PeerID, on connection: ConnectionDriver, isMigratable: Bool = true
+    ) -> SimulatedStream {
+        guard let state = swarm.peer(peer) else { preconditionFailure("the hosts are not connected") }
+        let stream = SimulatedStream(
+            swarm.openStream(to: state, for: protocols, on: connection, isMigratable: isMigratable), in: world)
+        stream.start()
+        return stream
+    }
+}
+
+private final class EventLog: @unchecked Sendable {
+    var sink: ((SwarmEvent) -> Void)?
+}
+
+private struct Unchecked<Value>: @unchecked Sendable {
+    let value: Value
+
+    init(_ value: Value) {
+        self.value = value
+    }
+}

@@ -1,0 +1,134 @@
+import NIOCore
+package import NIOEmbedded
+package import OxbowCore
+package import OxbowNIO
+
+/// Whole swarms on a network in memory, on one event loop whose time is virtual: real Noise or TLS, Yamux, negotiation
+/// and migration, and a delay of 100 ms that costs no time.
+///
+/// Time jumps from event to event, so arrivals are exact to the nanosecond. Nothing is left to chance but the keys of
+/// the handshakes, which change no length and no time.
+///
+/// Isolation: a world belongs to the thread that made it; that is what makes its parts `@unchecked Sendable`.
+package final class SimulatedWorld: @unchecked Sendable {
+    package let loop = EmbeddedEventLoop()
+    package private(set) var hosts: [SimulatedHost] = []
+    package private(set) var links: [SimulatedLink] = []
+
+    package init() {}
+
+    // MARK: Building
+
+    /// Adds a host. The first has the lowest peer id, and so on.
+    package func makeHost(
+        security: [ProtocolID] = ["/noise"], _ configure: (inout SwarmConfiguration) -> Void = { _ in }
+    ) -> SimulatedHost {
+        precondition(hosts.count < FixedKeys.all.count, "a world has at most \(FixedKeys.all.count) hosts")
+        let host = SimulatedHost(world: self, identity: FixedKeys.all[hosts.count], security: security, configure)
+        hosts.append(host)
+        return host
+    }
+
+    /// Connects two hosts, and waits until identify has told each about the other.
+    ///
+    /// - Parameter delay: how long each byte is under way.
+    package func connect(
+        _ dialer: SimulatedHost, _ listener: SimulatedHost, delay: Duration = .zero
+    ) -> SimulatedLink {
+        let link = beginConnecting(dialer, listener, delay: delay)
+        // Handshake and identify take seven ways at most.
+        run(for: delay * 20)
+        return link
+    }
+
+    /// Connects two hosts without waiting for anything.
+    package func beginConnecting(
+        _ dialer: SimulatedHost, _ listener: SimulatedHost, delay: Duration
+    ) -> SimulatedLink {
+        let (near, far) = MemoryTransport.pair(loop, loop, link: MemoryLink(delay: delay))
+        let link = SimulatedLink(near: near, far: far, delay: delay)
+        let listening = listener.swarm.adopt(far, role: .listener)
+        let dialing = dialer.swarm.adopt(near, role: .dialer, expectedPeer: listener.id) { link.result = $0 }
+        link.ends = [dialer.id: dialing, listener.id: listening].compactMapValues { $0 }
+        links.append(link)
+        return link
+    }
+
+    // MARK: Time
+
+    /// Virtual time since the world began.
+    package var now: Duration { .nanoseconds(Int64(clamping: loop.now.uptimeNanoseconds)) }
+
+    package func run(for duration: Duration = .zero) {
+        loop.advanceTime(by: .nanoseconds(duration.saturatingNanoseconds))
+    }
+
+    /// Runs in steps of a millisecond until `condition` holds.
+    ///
+    /// - Returns: whether it does, at most `limit` later.
+    package func run(upTo limit: Duration = .seconds(120), until condition: () -> Bool) -> Bool {
+        let end = now + limit
+        run()
+        while !condition() {
+            guard now < end else { return false }
+            run(for: .milliseconds(1))
+        }
+        return true
+    }
+
+    /// Runs `body` at a later time.
+    package func after(_ delay: Duration, _ body: @escaping () -> Void) {
+        loop.scheduleTask(in: .nanoseconds(delay.saturatingNanoseconds), body)
+    }
+
+    // MARK: The end
+
+    /// Closes every host and lets all timers run out.
+    ///
+    /// - Returns: what is left in each host, which should be nothing.
+    package func end() -> [SwarmCensus] {
+        for link in links { link.heal() }
+        for host in hosts { host.swarm.close {} }
+        run(for: .seconds(120))
+        let left = hosts.map(\.swarm.census)
+        try? loop.syncShutdownGracefully()
+        return left
+    }
+}
+
+/// One connection between two hosts: its two ends and the line between them.
+package final class SimulatedLink: @unchecked Sendable {
+    package let near: MemoryTransport
+    package let far: MemoryTransport
+    package let delay: Duration
+    /// What came of the dial.
+    package internal(set) var result: Result<ConnectionDriver, ConnectionError>?
+    var ends: [PeerID: ConnectionDriver] = [:]
+
+    init(near: MemoryTransport, far: MemoryTransport, delay: Duration) {
+        (self.near, self.far, self.delay) = (near, far, delay)
+    }
+
+    /// The connection as `host` has it.
+    package func connection(of host: SimulatedHost) -> ConnectionDriver {
+        guard let connection = ends[host.id] else { preconditionFailure("the host has no end of this link") }
+        return connection
+    }
+
+    /// Cuts the line: both ends learn of it, bytes under way are lost.
+    package func cut() {
+        near.cut()
+    }
+
+    /// Nothing gets through any more, and nobody is told.
+    package func stall() {
+        (near.isStalled, far.isStalled) = (true, true)
+    }
+
+    package func heal() {
+        (near.isStalled, far.isStalled) = (false, false)
+    }
+
+    /// Streams of the multiplexer at both ends that are left.
+    package var underlyingStreams: Int { ends.values.reduce(0) { $0 + $1.underlyingStreams } }
+}
