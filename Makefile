@@ -26,7 +26,7 @@ $(OXBOW): FORCE
 FORCE:
 
 .PHONY: demo
-demo: bootstrap $(OXBOW) ## Move a live stream while a file flows: FILE=path or SIZE=MiB, DEMO_ARGS=more
+demo: bootstrap $(OXBOW) ## Move a live stream while a file flows: FILE=path or SIZE=64MiB, DEMO_ARGS=more
 	@$(OXBOW) demo $(if $(FILE),"$(FILE)") $(if $(SIZE),--size $(SIZE)) $(JSON_FLAG) $(DEMO_ARGS)
 
 .PHONY: test

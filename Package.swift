@@ -26,8 +26,12 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
     name: "oxbow",
     platforms: [.macOS(.v26)],
-    products: [.library(name: "Oxbow", targets: ["Oxbow"])],
+    products: [
+        .library(name: "Oxbow", targets: ["Oxbow"]),
+        .executable(name: "oxbow", targets: ["OxbowCLI"]),
+    ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.6.0"),
@@ -63,11 +67,22 @@ let package = Package(
         library(
             "Oxbow",
             [
-                "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowProtocols", "OxbowUpgrade", "OxbowNIO",
+                "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowMux", "OxbowProtocols", "OxbowUpgrade", "OxbowNIO",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
+
+        // The folder isn't named after the product: beside `Oxbow` it would be the same on a file system without case.
+        .executableTarget(
+            name: "OxbowCLI",
+            dependencies: [
+                "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowProtocols", "OxbowNIO", "Oxbow",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ], swiftSettings: oxbow + strict),
+        .executableTarget(
+            name: "Echo", dependencies: ["Oxbow"], path: "Examples/Echo", swiftSettings: oxbow + strict),
 
         library(
             "OxbowTesting",
@@ -95,6 +110,7 @@ let package = Package(
         tests(
             "OxbowUpgradeTests",
             ["OxbowCore", "OxbowCrypto", "OxbowSecurity", "OxbowProtocols", "OxbowUpgrade", "OxbowTesting"]),
+        tests("OxbowCLITests", ["OxbowCLI", "OxbowCore", "OxbowCrypto", "Oxbow"]),
         tests("OxbowCoreTests", ["OxbowCore"]),
         tests("OxbowWireTests", ["OxbowCore", "OxbowWire"]),
         tests("OxbowCryptoTests", ["OxbowCore", "OxbowWire", "OxbowCrypto"]),

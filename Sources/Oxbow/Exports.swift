@@ -3,7 +3,9 @@
 @_exported public import OxbowCore
 @_exported public import OxbowCrypto
 @_exported public import OxbowMigration
+@_exported public import OxbowMux
 @_exported public import OxbowNIO
+@_exported public import OxbowProtocols
 
 /// ``Host``, for files that import Foundation too, which has another of that name.
 public typealias OxbowHost = Host

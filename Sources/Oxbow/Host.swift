@@ -9,12 +9,12 @@ import Synchronization
 
 /// A libp2p host: an identity, the addresses at which it listens, its peers, and the streams with them.
 ///
-/// A host works while ``run()`` does; ``withHost(identity:configuration:_:)`` takes care of that. Streams outlive the
+/// A host works while ``run()`` does; ``withHost(identity:configuration:isolation:_:)`` takes care of that. Streams outlive the
 /// connections that they were opened on: ``Peer/migrate(_:to:)`` moves one, and either peer may do so.
 ///
 /// ```swift
 /// try await withHost(identity: .generate(.ed25519)) { host in
-///     await host.handle("/echo/1.0.0") { stream in
+///     host.handle("/echo/1.0.0") { stream in
 ///         for try await bytes in stream.inbound { try await stream.outbound.write(bytes) }
 ///     }
 ///     let addresses = try await host.listen(on: Multiaddr("/ip4/127.0.0.1/tcp/0"))

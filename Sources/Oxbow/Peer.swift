@@ -28,7 +28,7 @@ public struct Peer: Sendable {
     /// It returns when this side has handed over; the stream works all the time, also while it waits here.
     ///
     /// - Returns: what was moved, and how long it took.
-    /// - Throws: `MigrationRefusal` when it can't start, ``MigrationAttemptError`` when the peer denied or the target
+    /// - Throws: `MigrationRefusal` when it can't start, `MigrationAttemptError` when the peer denied or the target
     ///   was lost. The stream is unharmed by either.
     @discardableResult
     public func migrate(_ stream: Stream, to connection: Connection) async throws -> MigrationRecord {
@@ -48,7 +48,7 @@ public struct Peer: Sendable {
 
     /// Sends a ping on one connection and waits for its echo (`/ipfs/ping/1.0.0`).
     ///
-    /// - Throws: `PingError` when the echo is wrong or late, ``StreamError`` when the stream fails.
+    /// - Throws: `PingError` when the echo is wrong or late, `StreamError` when the stream fails.
     public func ping(on connection: Connection? = nil) async throws -> Duration {
         guard let driver = connection?.driver ?? state.usableConnections.first else {
             throw HostError.notConnected(id)
@@ -71,7 +71,7 @@ public struct Connection: Sendable, Hashable {
     public var path: ConnectionPath { driver.path }
 
     /// Closes the connection with a goodbye behind what is framed. Streams that still live on it end with
-    /// ``StreamError/connectionLost(_:)``: migrate them first.
+    /// `StreamError.connectionLost(_:)`: migrate them first.
     public func close() {
         driver.close()
     }

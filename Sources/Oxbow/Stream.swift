@@ -37,7 +37,7 @@ public struct Stream: Sendable {
     /// Reads exactly `count` bytes.
     ///
     /// - Returns: nil when the stream ends cleanly before the first of them.
-    /// - Throws: ``StreamError/endedEarly(missing:)`` when it ends in their middle.
+    /// - Throws: `StreamError.endedEarly(missing:)` when it ends in their middle.
     public func read(exactly count: Int) async throws(StreamError) -> ByteBuffer? {
         var result = ByteBuffer()
         while result.readableBytes < count {
@@ -97,7 +97,7 @@ public struct StreamInbound: AsyncSequence, Sendable {
 public struct StreamOutbound: Sendable {
     let logical: LogicalStream
 
-    /// Queues `bytes`, at once while there is room (``StreamLimits/writeHighWatermark``), otherwise when the peer has
+    /// Queues `bytes`, at once while there is room (`StreamLimits.writeHighWatermark`), otherwise when the peer has
     /// taken enough. That they are queued doesn't mean that the peer has them.
     public func write(_ bytes: ByteBuffer) async throws(StreamError) {
         while true {

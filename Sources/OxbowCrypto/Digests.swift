@@ -7,7 +7,7 @@ public enum SHA256 {
     /// The digest's length in bytes.
     public static let length = 32
 
-    private nonisolated(unsafe) static let algorithm = EVP_MD_fetch(nil, "SHA2-256", nil)
+    fileprivate nonisolated(unsafe) static let algorithm = EVP_MD_fetch(nil, "SHA2-256", nil)
 
     /// The digest of `bytes`.
     public static func hash(_ bytes: some Collection<UInt8>) -> [UInt8] {
@@ -17,6 +17,40 @@ public enum SHA256 {
             }
             precondition(done == 1, "libcrypto can't compute SHA-256")
             count = length
+        }
+    }
+}
+
+/// SHA-256 of what comes in pieces.
+public struct SHA256Stream: ~Copyable, Sendable {
+    // Owned by this value alone: it can't be copied, and each of its methods needs exclusive access.
+    private nonisolated(unsafe) let context: OpaquePointer
+
+    /// Starts with no bytes taken.
+    public init() {
+        let context = EVP_MD_CTX_new()
+        precondition(EVP_DigestInit_ex2(context, SHA256.algorithm, nil) == 1, "libcrypto can't compute SHA-256")
+        guard let context else { preconditionFailure("out of memory") }
+        self.context = context
+    }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    /// Takes the next bytes.
+    public mutating func update(_ bytes: some Collection<UInt8>) {
+        let done = withBytes(of: bytes) { EVP_DigestUpdate(context, $0.baseAddress, $0.count) }
+        precondition(done == 1, "libcrypto can't compute SHA-256")
+    }
+
+    /// The digest of everything that was taken. The value goes on from there.
+    public func digest() -> [UInt8] {
+        let copy = EVP_MD_CTX_new()
+        defer { EVP_MD_CTX_free(copy) }
+        return [UInt8](unsafeUninitializedCapacity: SHA256.length) { digest, count in
+            let done =
+                EVP_MD_CTX_copy_ex(copy, context) == 1 && EVP_DigestFinal_ex(copy, digest.baseAddress, nil) == 1
+            precondition(done, "libcrypto can't compute SHA-256")
+            count = SHA256.length
         }
     }
 }

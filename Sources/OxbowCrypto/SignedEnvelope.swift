@@ -64,7 +64,7 @@ public struct SignedEnvelope: Hashable, Sendable {
     /// Opens an envelope and verifies it.
     ///
     /// - Parameters:
-    ///   - envelope: what ``encoded()`` gave; at most ``OxbowWire/SignedEnvelopeMessage/maximumSize`` bytes.
+    ///   - envelope: what ``encoded()`` gave; at most 8 KiB.
     ///   - payloadType: the type that must be in it.
     ///   - domain: what the signature must be for.
     ///   - signer: who must have signed it; nil when anybody may have.

@@ -30,9 +30,9 @@ public struct YamuxConfiguration: Hashable, Sendable {
     /// beyond that, since the protocol grants it; the sum is never more than this plus ``initialWindow`` for each
     /// stream. While it is past this, windows that had grown are halved as they are read.
     public var sessionWindow = 64 * 1024 * 1024
-    /// The longest payload of a data frame that is sent, in bytes. The default leaves room for its header and for one
-    /// window update in a record of 65,408 bytes.
-    public var maximumFramePayload = 65_384
+    /// The longest payload of a data frame that is sent, in bytes. With its header, the default fills a record of 65,408
+    /// bytes: the multiple of 128 that ciphers like. Behind a window update, which goes first, a frame is shorter.
+    public var maximumFramePayload = 65_396
     /// How many streams either side may have open that the other hasn't acknowledged (libp2p yamux, "ACK backlog").
     public var acceptBacklog = 256
     /// How many streams the peer may have open.

@@ -32,15 +32,18 @@ struct NoiseCipher: ~Copyable, Sendable {
         nonce += 1
     }
 
-    /// Decrypts `record`, ciphertext and tag, in place and gives the count of plaintext at its front.
+    /// Decrypts `record`, ciphertext and tag, to the front of `output` and gives the count of plaintext. The two are
+    /// apart, or start at the same byte.
     ///
     /// The number advances only when the tag has verified: whoever injects a record can't make the next one unreadable
     /// (RUSTSEC-2024-0011).
-    mutating func open(_ record: UnsafeMutableRawBufferPointer) throws(SecurityError) -> Int {
+    mutating func open(
+        _ record: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    ) throws(SecurityError) -> Int {
         guard nonce < Self.reservedNonce else { throw .noncesExhausted }
         let count: Int
         do {
-            count = try key.open(nonce: nonce, ciphertextAndTag: UnsafeRawBufferPointer(record), into: record)
+            count = try key.open(nonce: nonce, ciphertextAndTag: record, into: output)
         } catch {
             throw SecurityError(error)
         }
@@ -61,7 +64,7 @@ struct NoiseCipher: ~Copyable, Sendable {
         return ciphertext
     }
 
-    /// As ``open(_:)``, for a part of a handshake message.
+    /// As ``open(_:into:)``, for a part of a handshake message.
     mutating func open(_ ciphertext: ArraySlice<UInt8>, associatedData: [UInt8]) throws(SecurityError) -> [UInt8] {
         guard nonce < Self.reservedNonce else { throw .noncesExhausted }
         let plaintext: [UInt8]

@@ -46,7 +46,17 @@ public struct NoiseTransport: ~Copyable, Sendable {
     /// `record` is what follows the length. When it fails authentication its bytes are lost, but nothing else is: the
     /// next genuine record opens (RUSTSEC-2024-0011).
     public mutating func open(_ record: UnsafeMutableRawBufferPointer) throws(SecurityError) -> Int {
+        try open(UnsafeRawBufferPointer(record), into: record)
+    }
+
+    /// Opens a record to the front of `output`, which has room for the plaintext, and gives its count. The two are
+    /// apart, or start at the same byte. In everything else it is like ``open(_:)``; after a failure `output` holds no
+    /// plaintext.
+    public mutating func open(
+        _ record: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    ) throws(SecurityError) -> Int {
         guard record.count >= Self.tagLength else { throw .malformed("a Noise record is shorter than its tag") }
-        return try receiving.open(record)
+        precondition(output.count >= record.count - Self.tagLength, "the output has no room for the plaintext")
+        return try receiving.open(record, into: output)
     }
 }

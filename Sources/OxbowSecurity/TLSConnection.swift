@@ -57,6 +57,11 @@ struct TLSConnection: ~Copyable, @unchecked Sendable {
         }
     }
 
+    /// How many bytes from the other side libssl has not looked at.
+    var pendingInput: Int {
+        BIO_ctrl_pending(incoming)
+    }
+
     /// How many bytes wait to be sent.
     var pendingOutput: Int {
         BIO_ctrl_pending(outgoing)

@@ -46,6 +46,10 @@ public struct TLSTransport: ~Copyable, Sendable {
         }
     }
 
+    /// How many received bytes no read has looked at. None means that a read would block, if the last one had room for
+    /// ``maximumPlaintext``.
+    public var pendingInput: Int { connection.pendingInput }
+
     /// Encrypts all of `plaintext`, as one record for each 16 KiB of it, behind the output that already waits.
     public mutating func write(_ plaintext: UnsafeRawBufferPointer) throws(SecurityError) {
         guard !isClosed else { throw .closed }

@@ -39,7 +39,8 @@ package final class RawPeer: ByteTransportDelegate, @unchecked Sendable {
     package var onFrame: ((Frame) -> Void)?
     /// What it answers to identify; nil: nothing.
     package var identifies: [ProtocolID]?
-    private var identifyStreams: [YamuxStreamID: [UInt8]] = [:]
+    /// New streams that may be identify's, with their first frames; nil once one is known to be.
+    private var undecided: [YamuxStreamID: [Frame]?] = [:]
 
     package init(
         identity: PrivateKey, role: SecurityRole, security: ProtocolID = "/noise",
@@ -150,24 +151,34 @@ package final class RawPeer: ByteTransportDelegate, @unchecked Sendable {
             return send(
                 Frame(YamuxFrameHeader(type: .ping, flags: .ack, streamID: .session, length: frame.header.length)))
         }
-        if answersIdentify(frame) { return }
-        frames.append(frame)
-        onFrame?(frame)
+        for frame in identifies == nil ? [frame] : sorted(frame) {
+            frames.append(frame)
+            onFrame?(frame)
+        }
     }
 
     // MARK: Identify
 
-    private func answersIdentify(_ frame: Frame) -> Bool {
-        guard let protocols = identifies else { return false }
+    /// Takes identify's streams out of what comes.
+    private func sorted(_ frame: Frame) -> [Frame] {
         let id = frame.header.streamID
-        let isNew = frame.header.flags.contains(.syn)
-        guard isNew || identifyStreams[id] != nil else { return false }
+        if frame.header.flags.contains(.syn) { undecided[id] = .some([]) }
+        guard let waiting = undecided[id] else { return [frame] }
+        guard let waiting else { return [] }
         let asked = Self.flight([Identify.protocolID])
-        let seen = (identifyStreams[id] ?? []) + frame.payload
-        guard asked.starts(with: seen.prefix(asked.count)) else { return false }
-        identifyStreams[id] = seen
-        if seen.count >= asked.count, !frame.payload.isEmpty { answerIdentify(on: id, protocols) }
-        return true
+        let first = waiting + [frame]
+        let payload = first.flatMap(\.payload)
+        if payload.starts(with: asked) {
+            undecided[id] = .some(nil)
+            answerIdentify(on: id, identifies ?? [])
+            return []
+        }
+        guard !asked.starts(with: payload) || !frame.header.flags.isDisjoint(with: [.fin, .rst]) else {
+            undecided[id] = .some(first)
+            return []
+        }
+        undecided[id] = nil
+        return first
     }
 
     private func answerIdentify(on id: YamuxStreamID, _ protocols: [ProtocolID]) {

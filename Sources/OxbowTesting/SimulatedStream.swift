@@ -106,6 +106,11 @@ package final class SimulatedStream: @unchecked Sendable {
 
     /// Asks to move the stream to another link; `host` is the one at this end.
     package func migrate(_ host: SimulatedHost, to link: SimulatedLink) {
-        host.swarm.migrate(logical, to: link.connection(of: host)) { [self] in migrations.append($0) }
+        migrate(host, to: link.connection(of: host))
+    }
+
+    /// Asks to move the stream to a connection with a peer that need not be a simulated host.
+    package func migrate(_ host: SimulatedHost, to connection: ConnectionDriver) {
+        host.swarm.migrate(logical, to: connection) { [self] in migrations.append($0) }
     }
 }

@@ -1,7 +1,9 @@
 import NIOCore
 package import NIOEmbedded
 package import OxbowCore
+package import OxbowCrypto
 package import OxbowNIO
+import OxbowSecurity
 
 /// Whole swarms on a network in memory, on one event loop whose time is virtual: real Noise or TLS, Yamux, negotiation
 /// and migration, and a delay of 100 ms that costs no time.
@@ -52,6 +54,25 @@ package final class SimulatedWorld: @unchecked Sendable {
         link.ends = [dialer.id: dialing, listener.id: listening].compactMapValues { $0 }
         links.append(link)
         return link
+    }
+
+    /// Connects a peer that the test drives by hand, and waits until the connection stands and identify is answered.
+    ///
+    /// - Parameters:
+    ///   - isDialer: whether the raw peer dials; then its streams have odd numbers.
+    ///   - identifies: the protocols that it claims to have.
+    package func connectRaw(
+        _ identity: PrivateKey, to host: SimulatedHost, isDialer: Bool = true,
+        identifies: [ProtocolID] = ["/libp2p/stream-migration"], delay: Duration = .zero
+    ) throws -> (peer: RawPeer, connection: ConnectionDriver) {
+        let (end, hosts) = MemoryTransport.pair(loop, loop, link: MemoryLink(delay: delay))
+        let connection = host.swarm.adopt(hosts, role: isDialer ? .listener : .dialer)
+        let peer = try RawPeer(identity: identity, role: isDialer ? .initiator : .responder, transport: end)
+        peer.identifies = identifies
+        end.start(delegate: peer)
+        run(for: delay * 20)
+        guard let connection, peer.isUp else { throw ConnectionError.transportEnded }
+        return (peer, connection)
     }
 
     // MARK: Time

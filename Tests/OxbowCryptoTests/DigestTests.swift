@@ -9,6 +9,15 @@ import Testing
         #expect(SHA256.hash("abc".utf8) == SHA256.hash(text("abc")), "what isn't in one piece hashes alike")
     }
 
+    @Test func sha256InPieces() {
+        var stream = SHA256Stream()
+        #expect(stream.digest() == SHA256.hash([]))
+        for piece in ["a", "", "b"] { stream.update(text(piece)) }
+        #expect(stream.digest() == SHA256.hash(text("ab")), "asking for the digest ends nothing")
+        stream.update("c".utf8)
+        #expect(stream.digest() == SHA256.hash(text("abc")))
+    }
+
     /// RFC 4231, case 2.
     @Test func hmac() {
         let code = HMACSHA256.code(for: "what do ya want for nothing?".utf8, key: "Jefe".utf8)

@@ -21,6 +21,15 @@ extension NoiseTransport {
     }
 }
 
+extension NoiseTransport {
+    /// Opens what follows a record's length to the front of `output`.
+    mutating func open(_ body: ArraySlice<UInt8>, into output: inout [UInt8]) throws -> Int {
+        try body.withUnsafeBytes { body in
+            try output.withUnsafeMutableBytes { output in try open(body, into: output) }
+        }
+    }
+}
+
 @Suite("Noise records")
 struct NoiseTransportTests {
     let first = [UInt8](repeating: 1, count: 32)
@@ -62,6 +71,25 @@ struct NoiseTransportTests {
             try alice.seal(UnsafeRawBufferPointer(rebasing: output[2..<2 + count]), into: output)
         }
         #expect(try bob.opened(record) == plaintext)
+    }
+
+    @Test("open apart from where they lie", arguments: [0, 1, 65_408])
+    func openApart(count: Int) throws {
+        var alice = try alice()
+        var bob = try bob()
+        let plaintext = pattern(count)
+        let record = try alice.sealed(plaintext)
+        var forged = record
+        forged[record.count - 1] ^= 1
+        var output = [UInt8](repeating: 0xee, count: count + 1)
+        #expect(throws: SecurityError.decryptionFailed) { try bob.open(body(of: forged), into: &output) }
+        #expect(output == [UInt8](repeating: 0, count: count) + [0xee])
+        #expect(try bob.open(body(of: record), into: &output) == count)
+        #expect(output == plaintext + [0xee])
+    }
+
+    private func body(of record: [UInt8]) -> ArraySlice<UInt8> {
+        record.dropFirst(NoiseTransport.lengthPrefix)
     }
 
     @Test("leave the rest of the output alone")

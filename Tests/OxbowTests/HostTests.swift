@@ -57,10 +57,12 @@ import Testing
                 var received = 0
                 var moves = 0
                 for try await piece in stream.inbound {
+                    var isRight = true
                     for byte in piece.readableBytesView {
-                        #expect(byte == UInt8(truncatingIfNeeded: received / 65_536))
+                        isRight = isRight && byte == UInt8(truncatingIfNeeded: received / 65_536)
                         received += 1
                     }
+                    #expect(isRight, "wrong bytes before \(received)")
                     if received > moves * 1_000_000, moves < 4 {
                         moves += 1
                         let record = try await peer.migrate(stream, to: moves.isMultiple(of: 2) ? first : second)

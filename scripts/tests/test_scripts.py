@@ -23,6 +23,7 @@ def load(name: str) -> ModuleType:
 
 runner = load("test")
 demo = load("check-demo")
+rules = load("rules")
 
 
 class SwiftCountTests(unittest.TestCase):
@@ -85,3 +86,18 @@ class DemoTests(unittest.TestCase):
             self.assertEqual(len(demo.complaints(json.dumps(rest))), 1, name)
         for line in ("", "done", "[]"):
             self.assertEqual(len(demo.complaints(line)), 1, line)
+
+
+class RuleTests(unittest.TestCase):
+    def test_definitions(self) -> None:
+        text = "# T\n- **SM-W1** One, like SM-W2.\n- **SM-F10** Two.\n  **SM-L1** is none.\n"
+        self.assertEqual(rules.definitions(text), ["SM-W1", "SM-F10"])
+
+    def test_citations(self) -> None:
+        self.assertEqual(rules.citations("/// of SM-F1, (SM-F10) and SM-M*."), {"SM-F1", "SM-F10"})
+        self.assertEqual(rules.citations("SM-L2 to SM-L4"), {"SM-L2", "SM-L3", "SM-L4"})
+        self.assertEqual(rules.citations("SM-L2 to SM-M4"), {"SM-L2", "SM-M4"})
+        self.assertEqual(rules.citations("XSM-L2"), set())
+
+    def test_lines_of_a_file_are_joined(self) -> None:
+        self.assertEqual(rules.shorten(["a.swift:1", "a.swift:3", "b.swift:2"]), ["a.swift:1,3", "b.swift:2"])

@@ -60,7 +60,8 @@ extension ConnectionDriver {
         } catch {
             end(.security(error.description))
         }
-        if ciphertext.readableBytes == 0 { ciphertext.clear(minimumCapacity: 0) } else { ciphertext.discardReadBytes() }
+        // An empty buffer goes, so that NIO's pool has it for the next read and an idle connection has none.
+        if ciphertext.readableBytes == 0 { ciphertext = ByteBuffer() } else { ciphertext.discardReadBytes() }
     }
 
     private func receivedPlaintext(_ input: inout ByteBuffer) {

@@ -91,7 +91,7 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     /// On the event loop.
     package var underlyingStreams: Int {
         eventLoop.preconditionInEventLoop()
-        return max(streams.count, session?.streamCount ?? 0)
+        return max(streams.count, isTransportClosed ? 0 : session?.streamCount ?? 0)
     }
 
     /// The time of the connection's clock, which is the event loop's.
@@ -258,7 +258,12 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
         streams = [:]
         streamIDs = [:]
         negotiationDeadlines = []
-        for stream in lost { streamLost(stream, cause: .connectionLost(failure)) }
+        for stream in lost {
+            // The multiplexer may have been asked for a FIN behind bytes that will never be framed now: alone, it would
+            // read as a clean end. A reset says what is true.
+            if !stream.hasFramedFIN { session?.reset(stream.id, code: YamuxResetCode.shutdown) }
+            streamLost(stream, cause: .connectionLost(failure))
+        }
         refuseWaitingOpens()
     }
 }

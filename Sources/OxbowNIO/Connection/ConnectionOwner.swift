@@ -11,7 +11,7 @@ protocol ConnectionOwner: AnyObject, Sendable {
     func connection(_ connection: ConnectionDriver, opened peer: AuthenticatedPeer) throws(ConnectionError)
     /// The connection is over; called once, also when it never stood.
     func connection(_ connection: ConnectionDriver, closed error: ConnectionError)
-    /// Whether labels and migrations of peers are taken.
+    /// Whether streams with labels, and peers' migrations, are taken.
     var isMigrationEnabled: Bool { get }
     /// Whether a handler takes streams of this protocol.
     func supports(_ id: ProtocolID) -> Bool

@@ -78,17 +78,18 @@ extension LogicalStream.State {
                 fail(error, ids: ids, resetCode: 0, &effects)
             }
         }
-        followReadLeg(from: readToken, &effects)
+        followReadLeg(from: readToken, at: now, &effects)
         for leg in legs.all { effects.wakes.append((leg.carrier, leg.token)) }
-        if machine.nextDeadline == nil { stopWatch(&effects) }
-        if !isWatched, machine.nextDeadline != nil, let leg = legs.all.first {
-            isWatched = true
+        guard let deadline = machine.nextDeadline else { return stopWatch(&effects) }
+        // A timer that is early looks again; one that would be late is replaced.
+        if deadline < watchedUntil ?? .distantFuture, let leg = legs.all.first {
+            watchedUntil = deadline
             effects.events.append(.deadlineSet(leg.carrier.eventLoop))
         }
     }
 
     private mutating func stopWatch(_ effects: inout StreamEffects) {
-        isWatched = false
+        watchedUntil = nil
         if let watch { effects.timers.append(watch) }
         watch = nil
     }
@@ -182,7 +183,8 @@ extension LogicalStream.State {
             record.from = old.carrier.path
         }
         record.to = legs.target?.carrier.path
-        let hasDelivered = (legs.target?.bytesRead ?? 0) > 0
+        // What is parked reaches the application behind this step.
+        let hasDelivered = legs.target.map { $0.bytesRead > 0 && $0.parked.isEmpty } ?? false
         record = gauge.complete(record, hasDelivered: hasDelivered, at: now)
         // The old source is finished both ways: its connection drops it by itself (SM-M8).
         legs.source = legs.target
@@ -201,13 +203,14 @@ extension LogicalStream.State {
     }
 
     /// The read leg changed: what waited on the new one flows now, behind everything of the old one (SM-M6).
-    private mutating func followReadLeg(from oldToken: LegToken?, _ effects: inout StreamEffects) {
+    private mutating func followReadLeg(from oldToken: LegToken?, at now: Instant, _ effects: inout StreamEffects) {
         let leg = machine.readLeg
         guard failure == nil, let binding = legs[leg], binding.token != oldToken else { return }
         staleBytes = unreturnedBytes
         credit = 0
         guard !binding.parked.isEmpty else { return }
         legs[leg]?.parked = []
+        gauge.delivered(at: now)
         for buffer in binding.parked { enqueue(buffer) }
         effects.reader = takeReader() ?? effects.reader
     }

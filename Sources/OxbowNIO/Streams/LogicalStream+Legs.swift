@@ -75,9 +75,7 @@ extension LogicalStream {
                 state.legs[leg]?.parked.appendJoining(buffer)
                 return
             }
-            if state.gauge.isMeasuring {
-                state.gauge.delivered(onNewLeg: leg == .source || leg == .target, at: now)
-            }
+            state.gauge.delivered(at: now)
             state.enqueue(buffer)
             if state.isReadClosed, let binding = state.legs[leg] {
                 effects.wakes.append((binding.carrier, token))
@@ -117,7 +115,7 @@ extension LogicalStream {
             state.protocolID = id
             state.machine.negotiated()
             effects.negotiationWaiters = state.takeNegotiationWaiters()
-            effects.events.append(.negotiated)
+            if state.machine.id != nil { effects.events.append(.negotiated) }
         }
     }
 
@@ -149,22 +147,25 @@ extension LogicalStream {
 
 extension LogicalStream {
     /// Keeps the timer that looks after the deadlines, so that it can be cancelled when there is none any more.
-    func keepWatch(_ timer: Scheduled<Void>) {
-        let unwanted: Scheduled<Void>? = state.withLock { state in
-            guard state.isWatched else { return timer }
-            // Two loops may have asked for a watch at once: one timer is enough.
-            defer { state.watch = timer }
-            return state.watch
+    func keepWatch(_ timer: Scheduled<Void>, until deadline: Instant) {
+        let isWanted = state.withLock { state in
+            // Two loops may set one at once.
+            guard state.watchedUntil == deadline, state.watch == nil else { return false }
+            state.watch = timer
+            return true
         }
-        unwanted?.cancel()
+        if !isWanted { timer.cancel() }
     }
 
     /// When the machine wants to be asked again. Nil ends the watch: the next deadline asks for a new one.
     func nextWatch() -> Instant? {
-        state.withLock { state in
-            state.isWatched = state.machine.nextDeadline != nil
-            return state.machine.nextDeadline
+        let (deadline, old) = state.withLock { state in
+            state.watchedUntil = state.machine.nextDeadline
+            defer { state.watch = nil }
+            return (state.watchedUntil, state.watch)
         }
+        old?.cancel()
+        return deadline
     }
 
     func tick(at now: Instant) {
@@ -190,7 +191,6 @@ extension LogicalStream {
             state.countedMigrations += 1
             state.gauge.begin(at: now)
             if let waiter { state.migrationWaiters.append(waiter) }
-            state.isWatched = true
             return .success(from)
         }
     }

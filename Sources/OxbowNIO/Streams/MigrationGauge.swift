@@ -49,11 +49,12 @@ struct MigrationGauge {
         began = nil
     }
 
-    mutating func delivered(onNewLeg: Bool, at now: Instant) {
+    /// Bytes reached the application's queue: on arrival, or from where they were parked.
+    mutating func delivered(at now: Instant) {
         guard isMeasuring, let last = lastDelivery else { return }
         gap = max(gap, now - last)
         lastDelivery = now
-        guard isRecordOpen, onNewLeg, let index = records.indices.last else { return }
+        guard isRecordOpen, let index = records.indices.last else { return }
         records[index].longestGap = gap
         isRecordOpen = false
     }

@@ -12,7 +12,7 @@ public enum StreamError: Error, Hashable, Sendable, CustomStringConvertible {
     case connectionLost(ConnectionError)
     /// A migration of the stream could not be brought to its end without a doubt about its bytes.
     case migration(MigrationFailure)
-    /// Written after ``StreamWriter/finish()``.
+    /// Written after `StreamOutbound.finish()`.
     case finished
     /// Read after ``Stream/close()``: what came was dropped.
     case closed

@@ -105,6 +105,6 @@ extension Swarm {
             stream.tick(at: Instant(loop.now))
             watch(stream, on: loop)
         }
-        stream.keepWatch(timer)
+        stream.keepWatch(timer, until: deadline)
     }
 }

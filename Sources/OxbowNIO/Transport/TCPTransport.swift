@@ -6,8 +6,10 @@ import OxbowCore
 struct TCPTransport: Sendable {
     let group: any EventLoopGroup
 
-    /// What a socket reads at once: two of the largest Noise records, so that most of them arrive whole.
-    private static let receiveBuffer = 128 * 1_024
+    /// What a socket reads at once: two of the largest Noise records, so that most of them arrive whole. NIO keeps a
+    /// buffer per socket, so it starts small, and shrinks again when little comes.
+    private static let receiveAllocator = AdaptiveRecvByteBufferAllocator(
+        minimum: 2_048, initial: 4_096, maximum: 128 * 1_024)
     /// Past this, a connection stops to frame: enough to keep the socket busy, little enough that a migration finds
     /// its bytes unframed.
     private static let writeWatermark = ChannelOptions.Types.WriteBufferWaterMark(low: 32 * 1_024, high: 64 * 1_024)
@@ -24,7 +26,7 @@ struct TCPTransport: Sendable {
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelOption(.autoRead, value: false)
             .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.receiveBuffer))
+            .channelOption(.recvAllocator, value: Self.receiveAllocator)
             .channelOption(.writeBufferWaterMark, value: Self.writeWatermark)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -45,7 +47,7 @@ struct TCPTransport: Sendable {
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.receiveBuffer))
+            .childChannelOption(.recvAllocator, value: Self.receiveAllocator)
             .childChannelOption(.writeBufferWaterMark, value: Self.writeWatermark)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

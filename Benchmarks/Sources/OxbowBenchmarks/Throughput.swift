@@ -1,0 +1,110 @@
+import Oxbow
+
+/// One stream, writes of 64 KiB, two processes over loopback.
+enum Throughput {
+    static func measure(_ options: Options, _ report: Report, _ child: Child) async throws {
+        let references: [(Figure, Figure?, PlainCipher)] = [
+            (.plain, nil, .none), (.plainChaCha, .plainChaChaCPU, .chacha20poly1305),
+            (.plainAES, .plainAESCPU, .aes256gcm),
+        ]
+        for (figure, cpu, cipher) in references where options.wants(figure.rawValue) {
+            try await metered(figure, cpu, report, child, options.duration) {
+                try await PlainClient.throughput(cipher, to: child.plainPort, for: options.duration)
+            }
+        }
+        try await measure(.noise, options, report, child, (.noiseUp, .noiseUpCPU), (.noiseDown, .noiseDownCPU))
+        try await measure(.tls, options, report, child, (.tlsUp, .tlsUpCPU), (.tlsDown, .tlsDownCPU))
+    }
+
+    private static func measure(
+        _ security: SecurityProtocol, _ options: Options, _ report: Report, _ child: Child, _ up: (Figure, Figure),
+        _ down: (Figure, Figure)
+    ) async throws {
+        guard options.wants(up.0.rawValue) || options.wants(down.0.rawValue) else { return }
+        try await withPeer(child, security) { peer in
+            if options.wants(up.0.rawValue) {
+                _ = try await send(peer, for: warmUp)
+                try await metered(up.0, up.1, report, child, options.duration) {
+                    try await send(peer, for: options.duration).rate
+                }
+            }
+            if options.wants(down.0.rawValue) {
+                _ = try await receive(peer, for: warmUp)
+                try await metered(down.0, down.1, report, child, options.duration) {
+                    try await receive(peer, for: options.duration)
+                }
+            }
+        }
+    }
+
+    /// The first bytes of a stream find a small window.
+    static let warmUp = Duration.milliseconds(200)
+
+    /// Reports the rate that `body` gives, and the processor time that both processes spent on it.
+    private static func metered(
+        _ figure: Figure, _ cpu: Figure?, _ report: Report, _ child: Child, _ time: Duration,
+        _ body: () async throws -> Double
+    ) async throws {
+        let meter = ProcessorMeter(child)
+        let rate = try await body()
+        let gibibytes = rate * 1e9 / 8 * (time / .seconds(1)) / Double(1 << 30)
+        report.add(figure, rate)
+        if let cpu { report.add(cpu, meter.seconds / gibibytes) }
+    }
+
+    /// A host of its own that is connected to the child.
+    static func withPeer(
+        _ child: Child, _ security: SecurityProtocol, _ body: (Peer) async throws -> Void
+    ) async throws {
+        try await withHost(identity: .generate(.ed25519), configuration: .forBenchmarks([security])) { host in
+            try await body(try await host.connect(to: child.peer, at: [child.address]))
+        }
+    }
+
+    /// - Returns: Gbit/s, and the longest gap between two reads at the other side.
+    static func send(
+        _ peer: Peer, on connection: Connection? = nil, for time: Duration,
+        alongside: @escaping @Sendable (Oxbow.Stream) async throws -> Void = { _ in }
+    ) async throws -> (rate: Double, gap: Duration) {
+        try await peer.withStream([BenchProtocol.sink], on: connection) { stream in
+            let other = Task { try await alongside(stream) }
+            let start = ContinuousClock.now
+            while start.duration(to: .now) < time { try await stream.outbound.write(block) }
+            other.cancel()
+            try? await other.value
+            stream.outbound.finish()
+            guard var reply = try await stream.read(exactly: 16),
+                let (count, gap) = reply.readMultipleIntegers(as: (UInt64, UInt64).self)
+            else { throw Failure("the sink gave no answer") }
+            return (gigabits(Int(count), in: start.duration(to: .now)), .nanoseconds(Int64(gap)))
+        }
+    }
+
+    private static func receive(_ peer: Peer, for time: Duration) async throws -> Double {
+        try await peer.withStream([BenchProtocol.source]) { stream in
+            let start = ContinuousClock.now
+            try await stream.outbound.write(ByteBuffer(integer: UInt32(time / .milliseconds(1))))
+            stream.outbound.finish()
+            var count = 0
+            for try await bytes in stream.inbound { count += bytes.readableBytes }
+            return gigabits(count, in: start.duration(to: .now))
+        }
+    }
+}
+
+/// Processor time of both processes from its making on.
+struct ProcessorMeter {
+    private let child: Int32
+    private let start: Double
+
+    init(_ child: Child) {
+        self.child = child.pid
+        start = Self.now(child.pid)
+    }
+
+    var seconds: Double { Self.now(child) - start }
+
+    private static func now(_ child: Int32) -> Double {
+        Machine.processorSeconds(Machine.ownProcess) + Machine.processorSeconds(child)
+    }
+}

@@ -1,0 +1,23 @@
+import ArgumentParser
+import Oxbow
+
+/// Where the peer is, for every command that dials.
+struct DialOptions: ParsableArguments {
+    @Argument(
+        help: ArgumentHelp(
+            """
+            Where the peer is, with its id at the end: /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW… Several addresses of one \
+            peer are tried together.
+            """, valueName: "address"),
+        transform: PeerAddress.parse)
+    var addresses: [PeerAddress]
+
+    func validate() throws {
+        _ = try PeerAddress.commonPeer(of: addresses)
+    }
+
+    /// Connects.
+    func connect(_ host: OxbowHost) async throws -> Peer {
+        try await host.connect(to: PeerAddress.commonPeer(of: addresses), at: addresses.map(\.address))
+    }
+}

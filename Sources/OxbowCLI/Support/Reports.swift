@@ -1,0 +1,89 @@
+import Oxbow
+import OxbowMigration
+import OxbowNIO
+
+/// Text from elsewhere as it may be shown in a terminal: without what would move the cursor or change its mind.
+func printable(_ text: some StringProtocol) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+        switch scalar.properties.generalCategory {
+        case .control where scalar != "\n", .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse:
+            result.append("\u{FFFD}")
+        default: result.unicodeScalars.append(scalar)
+        }
+    }
+    return result
+}
+
+extension SwarmEvent {
+    /// The event as a line for people; nil for what only fills the screen.
+    var text: String? {
+        switch self {
+        case .connectionOpened(let peer, let path): "connected     \(peer) \(path)"
+        case .connectionClosed(let peer, let path, let error): "disconnected  \(peer) \(path): \(error)"
+        case .inboundFailed(let path, let error): "refused       \(path): \(error)"
+        case .identified(let peer, let info): "identified    \(peer) as \(info.agentVersion ?? "something unnamed")"
+        case .streamMigrated(let peer, let protocolID, let record):
+            "migrated      \(peer) \(protocolID?.rawValue ?? "a stream") \(record.pathText)"
+        case .migrationFailed(let peer, let outcome): "not migrated  \(peer): \(outcome)"
+        }
+    }
+
+    /// The event for a script.
+    var fields: [(String, JSON)] {
+        switch self {
+        case .connectionOpened(let peer, let path):
+            [("event", "connected"), ("peer", .string(peer.description)), ("path", path.json)]
+        case .connectionClosed(let peer, let path, let error):
+            [
+                ("event", "disconnected"), ("peer", .string(peer.description)), ("path", path.json),
+                ("reason", .string(error.description)),
+            ]
+        case .inboundFailed(let path, let error):
+            [("event", "refused"), ("path", path.json), ("reason", .string(error.description))]
+        case .identified(let peer, let info):
+            [
+                ("event", "identified"), ("peer", .string(peer.description)),
+                ("agent", info.agentVersion.map(JSON.string) ?? .null),
+                ("protocols", .array(info.protocols.map { .string($0.rawValue) })),
+            ]
+        case .streamMigrated(let peer, let protocolID, let record):
+            [
+                ("event", "migrated"), ("peer", .string(peer.description)),
+                ("protocol", protocolID.map { .string($0.rawValue) } ?? .null),
+                ("from", record.from?.json ?? .null), ("to", record.to?.json ?? .null),
+                ("milliseconds", .rounded(record.duration.milliseconds)),
+            ]
+        case .migrationFailed(let peer, let outcome):
+            [("event", "not-migrated"), ("peer", .string(peer.description)), ("outcome", .string("\(outcome)"))]
+        }
+    }
+}
+
+extension ConnectionPath {
+    var json: JSON {
+        .object([
+            ("connection", .uint(id.rawValue)), ("inbound", .bool(role == .listener)),
+            ("local", localAddress.map { .string($0.description) } ?? .null),
+            ("remote", remoteAddress.map { .string($0.description) } ?? .null),
+            ("security", security.map { .string($0.rawValue) } ?? .null),
+        ])
+    }
+}
+
+extension MigrationRecord {
+    /// From where to where, and what it cost.
+    var pathText: String {
+        let (from, to) = (from.map { "\($0.id)" } ?? "?", to.map { "\($0)" } ?? "?")
+        return "from \(from) \(to) in \(decimal(duration.milliseconds, 2)) ms"
+    }
+}
+
+/// What a rate is: bytes, and the time that they took.
+struct Rate {
+    let bytes: UInt64
+    let time: Duration
+
+    var bytesPerSecond: Double { time > .zero ? Double(bytes) / time.seconds : 0 }
+    var text: String { "\(ByteCount.text(bytesPerSecond))/s" }
+}
