@@ -244,7 +244,7 @@ extension ConnectionDriver: ByteTransportDelegate {
             closeDeadline = nil
             handshakeDeadline = nil
             if failure == nil {
-                failure = error.map { .transportFailed(String(describing: $0)) } ?? plainEnd
+                failure = error.map { .transportFailed(networkErrorText($0)) } ?? plainEnd
             }
             dropStreams()
             owner.connection(self, closed: failure ?? .transportEnded)
