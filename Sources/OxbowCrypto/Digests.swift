@@ -26,6 +26,7 @@ public struct SHA256Stream: ~Copyable, Sendable {
     // Owned by this value alone: it can't be copied, and each of its methods needs exclusive access.
     private nonisolated(unsafe) let context: OpaquePointer
 
+    /// The digest of nothing, to begin with.
     public init() {
         let context = EVP_MD_CTX_new()
         precondition(EVP_DigestInit_ex2(context, SHA256.algorithm, nil) == 1, "libcrypto can't compute SHA-256")
