@@ -110,7 +110,13 @@ let package = Package(
         tests(
             "OxbowUpgradeTests",
             ["OxbowCore", "OxbowCrypto", "OxbowSecurity", "OxbowProtocols", "OxbowUpgrade", "OxbowTesting"]),
-        tests("OxbowCLITests", ["OxbowCLI", "OxbowCore", "OxbowCrypto", "Oxbow"]),
+        tests(
+            "OxbowCLITests",
+            [
+                "OxbowCLI", "OxbowCore", "OxbowCrypto", "OxbowNIO", "Oxbow",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         tests("OxbowCoreTests", ["OxbowCore"]),
         tests("OxbowWireTests", ["OxbowCore", "OxbowWire"]),
         tests("OxbowCryptoTests", ["OxbowCore", "OxbowWire", "OxbowCrypto"]),

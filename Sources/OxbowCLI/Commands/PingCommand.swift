@@ -64,7 +64,8 @@ struct PingCommand: OxbowSubcommand {
                 guard !Task.isCancelled else { return }
                 stream = nil
                 tally.lost()
-                show(number, "lost: \(CommandFailure(error))", on: nil)
+                let lines = CommandFailure(error).description.split(separator: "\n").map { $0.drop { $0 == " " } }
+                show(number, "lost: " + lines.joined(separator: "; "), on: nil)
             }
             guard number != count else { break }
             try await Task.sleep(until: next)

@@ -37,7 +37,10 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let error as DialError: self.init(.connect, error.description)
         case let error as StreamError: self.init(.transfer, error.description)
         case let error as ConnectionError: self.init(.transfer, error.description)
-        case let error as FileError: self.init(error.code == .brokenPipe ? .outputClosed : .file, error.description)
+        // As with a program that SIGPIPE ends: nobody is left who wants to know.
+        case let error as FileError where error.code == .brokenPipe: self.init(.outputClosed, "")
+        case let error as FileError: self.init(.file, error.description)
+        case let error as KeyFileError: self.init(.file, error.description)
         case is CancellationError: self.init(.interrupted, "interrupted")
         default: self.init(.failed, "\(error)")
         }

@@ -7,25 +7,28 @@ import Glibc
 import Darwin
 #endif
 
-/// Runs `body` until it ends, or is cancelled by SIGINT or SIGTERM. A second signal ends the process at once.
+/// Runs `body` until it ends, or is cancelled by SIGINT or SIGTERM. Another signal, half a second later or more, ends the
+/// process at once; one that comes sooner is the same wish told twice, as by timeout(1), which signals a process and
+/// its group.
 ///
 /// - Parameter isGraceful: whether a signal is a way to end well, as it is for what listens; then the value is nil.
 /// - Throws: what `body` throws; a ``CommandFailure`` with status 130 or 143 after a signal.
 func interruptible<Value: Sendable>(
     isGraceful: Bool = false, _ body: @escaping @Sendable () async throws -> Value
 ) async throws -> Value? {
-    let signalled = Mutex<Int32?>(nil)
+    let signalled = Mutex<(number: Int32, time: ContinuousClock.Instant)?>(nil)
     let (signals, continuation) = AsyncStream<Int32>.makeStream()
     let sources = watch([SIGINT, SIGTERM]) { continuation.yield($0) }
     defer { sources.forEach { $0.cancel() } }
     let work = Task { try await body() }
     let watcher = Task {
         for await number in signals {
-            let isFirst = signalled.withLock { signalled in
-                defer { signalled = signalled ?? number }
-                return signalled == nil
+            let first = signalled.withLock { signalled in
+                let first = signalled ?? (number, .now)
+                signalled = first
+                return first
             }
-            guard isFirst else { exit(128 + number) }
+            guard ContinuousClock.now - first.time < .milliseconds(500) else { exit(128 + number) }
             work.cancel()
         }
     }
@@ -35,7 +38,7 @@ func interruptible<Value: Sendable>(
     } onCancel: {
         work.cancel()
     }
-    guard let number = signalled.withLock({ $0 }) else { return try result.get() }
+    guard let number = signalled.withLock({ $0?.number }) else { return try result.get() }
     if isGraceful { return nil }
     if case .success(let value) = result { return value }
     throw CommandFailure(number == SIGINT ? .interrupted : .terminated, "interrupted")

@@ -24,7 +24,7 @@ enum KeyFileError: Error, Hashable, Sendable, CustomStringConvertible {
         case .tooLong(let path): "\(path) holds no key: it is longer than any key"
         case .noHome: "neither XDG_CONFIG_HOME nor HOME is set; say where the key is with --key FILE"
         case .type(let path, let type, let wanted):
-            "\(path) holds an \(type) key already, not \(wanted); name another file with --key FILE"
+            "the key in \(path) is of type \(type), not \(wanted); name another file with --key FILE"
         }
     }
 }

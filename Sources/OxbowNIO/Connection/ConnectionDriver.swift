@@ -289,7 +289,7 @@ extension ConnectionDriver: ByteTransportDelegate {
             handshakeDeadline = nil
             if failure == nil, isDraining { failure = .closedLocally }
             if failure == nil {
-                failure = error.map { .transportFailed(String(describing: $0)) } ?? plainEnd
+                failure = error.map { .transportFailed(networkErrorText($0)) } ?? plainEnd
             }
             dropStreams()
             owner.connection(self, closed: failure ?? .transportEnded)

@@ -47,7 +47,7 @@ extension Swarm {
             channel.whenComplete { [self] result in
                 switch result {
                 case .failure(let error):
-                    completion(.failure(.unreachable(Self.describe(error))))
+                    completion(.failure(.unreachable(networkErrorText(error))))
                 case .success(let channel):
                     guard let handler = try? channel.pipeline.syncOperations.handler(type: SocketHandler.self) else {
                         return completion(.failure(.unreachable("the socket closed at once")))
@@ -100,7 +100,7 @@ extension Swarm {
                         .listener, local: Multiaddr(channel.localAddress), remote: Multiaddr(channel.remoteAddress))
                     accept(handler, path) { handler.start(delegate: $0) }
                 }.get()
-            } catch { throw .failed(address, Self.describe(error)) }
+            } catch { throw .failed(address, networkErrorText(error)) }
             let bound = Multiaddr(channel.localAddress) ?? address
             return Listener(addresses: Self.reachable(bound)) {
                 try? await channel.close()
@@ -150,19 +150,6 @@ extension Swarm {
             return "/dnsaddr needs a TXT look-up, which this version doesn't make; give the addresses behind it"
         }
         return "only plain TCP addresses (/ip4, /ip6 or /dns…, then /tcp) and /memory can be dialled"
-    }
-
-    /// What the operating system says, without the names of the types that say it.
-    static func describe(_ error: any Error) -> String {
-        switch error {
-        case let error as IOError: error.description
-        case let error as NIOConnectionError:
-            error.connectionErrors.first.map { describe($0.error) }
-                ?? (error.dnsAError ?? error.dnsAAAAError).map { "the name can't be resolved: \($0)" }
-                ?? "the name has no address"
-        case ChannelError.connectTimeout(let limit): "no answer within \(limit.nanoseconds / 1_000_000_000) s"
-        default: String(describing: error)
-        }
     }
 }
 
