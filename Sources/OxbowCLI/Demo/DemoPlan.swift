@@ -38,13 +38,14 @@ struct DemoPlan: Codable, Sendable, Equatable {
         }
     }
 
-    /// How many bytes each side may send once so many moves are done: up to three parts past the move that is due, and
-    /// never the tail before the last is done. So a file that is small or fast waits for its moves, and one that is
-    /// neither never waits. Past the size means that the end of the stream may be sent too.
+    /// How many bytes each side may send once so many moves are done: a quarter of the file past the move that is due,
+    /// and never so much that less than half a part of the file is left for each move to come. So a file that is small
+    /// or fast waits for its moves, and one that is neither hardly does. Past the size means that the end of the stream
+    /// may be sent too.
     func allowance(after done: Int) -> Int {
         guard done < migrations else { return size + 1 }
-        let tail = size / (migrations + 1) / 2
-        return max(1, min(threshold(done + 4), size - tail))
+        let reserve = (migrations - done) * (size / (migrations + 1)) / 2
+        return max(1, min(threshold(done + 1 + max(3, migrations / 4)), size - reserve))
     }
 
     /// Connections that are opened in all: each carries one part of the file, and only the last one is left.

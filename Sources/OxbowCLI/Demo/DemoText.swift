@@ -70,7 +70,8 @@ struct DemoText: Sendable {
         ]
         if result.heldBackSeconds > 0.0005 {
             lines.append(
-                "   pace     the files waited \(decimal(result.heldBackSeconds, 3)) s for moves: small for so many")
+                "   pace     the file that was ahead waited \(decimal(result.heldBackSeconds, 3)) s for moves that were due"
+            )
         }
         return lines
     }
