@@ -72,6 +72,14 @@ extension YamuxSession {
         if announced { resets.append(PendingReset(id: id, code: code)) }
     }
 
+    /// The peer did on a stream what makes the driver reset or refuse it: counted with what the session itself finds, so
+    /// that a peer can't make us send resets without end (CVE-2025-8671). Throws when there were too many.
+    public mutating func countStreamError(at now: Instant) throws(YamuxError) {
+        guard failure == nil, !streamErrorLimiter.admit(at: now) else { return }
+        fail(.tooMany(.streamErrors))
+        throw .tooMany(.streamErrors)
+    }
+
     /// The application let go of a stream: what is pending goes out, then FIN; what comes in is discarded and earns no
     /// credit. When the peer hasn't ended its side after ``YamuxConfiguration/closeTimeout``, the stream is reset.
     public mutating func abandon(_ id: YamuxStreamID, at now: Instant) {

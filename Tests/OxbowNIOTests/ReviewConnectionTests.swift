@@ -157,6 +157,33 @@ import Testing
         #expect(raw.peer.payload(on: id) == RawPeer.flight([]) + [3] + [UInt8]("na\n".utf8))
     }
 
+    // MARK: Refusals
+
+    @Test("A peer can't make the host send resets without end (CVE-2025-8671)")
+    func resetsOnDemand() throws {
+        let raw = try Raw()
+        for number in 0..<300 where !raw.peer.isClosed {
+            raw.peer.send([1, 0xFF], on: YamuxStreamID(rawValue: UInt32(101 + 2 * number)), flags: .syn)
+            raw.world.run()
+        }
+        #expect(raw.peer.isClosed)
+        #expect(raw.peer.frames.filter { $0.header.flags.contains(.rst) }.count == 200)
+        #expect(raw.peer.frames.last?.header.type == .goAway)
+    }
+
+    @Test("A peer that gives up after a refused proposal gets an end, not a reset")
+    func givesUp() throws {
+        let raw = try Raw()
+        for number in 0..<300 {
+            let id = raw.open(UInt32(101 + 2 * number), ["/unknown"])
+            raw.peer.send([], on: id, flags: .fin)
+            raw.world.run()
+        }
+        #expect(!raw.peer.frames.contains { $0.header.flags.contains(.rst) })
+        #expect(!raw.connection.streams.keys.contains { $0.rawValue > 100 })
+        #expect(!raw.peer.isClosed)
+    }
+
     // MARK: Memory
 
     @Test("A ping stream whose echoes nobody reads is reset: no echo is dropped in silence")

@@ -55,7 +55,7 @@ extension ConnectionDriver {
             send.isEmpty ? () : queue(send, on: stream)
         case .ready(let id, let label, let send):
             guard let logical = owner.makeInboundStream(id, label: label, on: self) else {
-                return reset(stream, code: YamuxResetCode.resourceLimitExceeded)
+                return refuse(stream, code: YamuxResetCode.resourceLimitExceeded)
             }
             stream.logical = logical
             logical.bindSource(stream.token, carrier: self)
@@ -193,8 +193,15 @@ extension ConnectionDriver {
             logical?.answeredWrongly(on: stream.token, at: now)
             return
         }
+        if case .inbound = stage { return refuse(stream, code: YamuxResetCode.protocolViolation) }
         reset(stream, code: YamuxResetCode.protocolViolation)
         logical?.fail(error)
+    }
+
+    /// Resets a stream that the peer opened, and counts that against the peer.
+    private func refuse(_ stream: UnderlyingStream, code: UInt32) {
+        reset(stream, code: code)
+        do throws(YamuxError) { try session?.countStreamError(at: now) } catch { end(.muxer(error)) }
     }
 
     private func reset(_ stream: UnderlyingStream, code: UInt32) {

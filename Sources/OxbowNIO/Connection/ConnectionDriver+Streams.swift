@@ -95,6 +95,9 @@ extension ConnectionDriver {
         switch stream.stage {
         case .attached:
             stream.logical?.finRead(on: stream.token, at: now)
+        case .inbound where stream.waiting.isEmpty:
+            // The peer was told that its protocols aren't spoken here, and leaves it at that.
+            drop(stream, resetCode: nil)
         case .inbound, .outbound:
             stream.hasEarlyFIN = true
             negotiationFailed(stream, "the stream ended before it was negotiated")

@@ -258,7 +258,12 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
         streams = [:]
         streamIDs = [:]
         negotiationDeadlines = []
-        for stream in lost { streamLost(stream, cause: .connectionLost(failure)) }
+        for stream in lost {
+            // The multiplexer may have been asked for a FIN behind bytes that will never be framed now: alone, it would
+            // read as a clean end. A reset says what is true.
+            if !stream.hasFramedFIN { session?.reset(stream.id, code: YamuxResetCode.shutdown) }
+            streamLost(stream, cause: .connectionLost(failure))
+        }
         refuseWaitingOpens()
     }
 }

@@ -192,7 +192,7 @@ struct PlaintextRecord {
     /// The bytes for the socket. A short record leaves in a buffer of its size: where a peer doesn't read, thousands of
     /// them wait, and the room for a whole record with each would be memory of the peer's choice.
     fileprivate var sealed: ByteBuffer {
-        buffer.readableBytes < Self.capacity / 4 ? ByteBuffer(bytes: buffer.readableBytesView) : buffer
+        buffer.readableBytes < capacity / 4 ? ByteBuffer(bytes: buffer.readableBytesView) : buffer
     }
 
     mutating func append(_ payload: inout ByteBuffer) {

@@ -110,8 +110,6 @@ enum LogicalStreamEvent: Sendable {
     case negotiated
     /// An own attempt ended without a hand-off, or gave way: its target's id names nothing.
     case attemptEnded(AttemptOutcome, target: UInt64)
-    /// The stream may migrate from now on: a Migrate of the peer's that waited for it can be judged.
-    case negotiated
     /// The peer didn't take the label: the id names nothing.
     case labelRefused(id: UInt64)
     /// The machine has a deadline and no timer looks after it in time.

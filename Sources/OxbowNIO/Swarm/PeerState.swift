@@ -120,8 +120,6 @@ extension PeerState: LogicalStreamObserver {
             break
         case .deadlineSet(let loop):
             swarm.watch(stream, on: loop)
-        case .negotiated:
-            break
         case .labelRefused(let id):
             state.withLock { $0.table.forget(id) }
         case .attemptEnded(let outcome, let target):
