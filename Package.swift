@@ -96,7 +96,10 @@ let package = Package(
         tests("OxbowStyleTests", []),
         tests(
             "OxbowTests",
-            ["OxbowMux", "Oxbow", "OxbowTesting", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")]),
+            [
+                "OxbowMux", "Oxbow", "OxbowTesting",
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
         tests(
             "OxbowNIOTests",
             [

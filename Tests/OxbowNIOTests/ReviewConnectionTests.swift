@@ -150,7 +150,7 @@ import Testing
         #expect(first.peer.wasReset(ghost))
     }
 
-    @Test("Where migration is off, the peer's labels are refused as an unknown protocol")
+    @Test("Where migration is off, the peer's labels are refused as an unknown protocol (SM-L5)")
     func migrationOff() throws {
         let raw = try Raw { $0.isMigrationEnabled = false }
         let id = raw.open(101, [MigrationDialect.draft.protocolID])

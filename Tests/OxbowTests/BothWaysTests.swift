@@ -17,14 +17,17 @@ import Testing
         stream.outbound.finish()
     }
 
-    static func receive(on stream: Oxbow.Stream, side: String, progress: (Int) async throws -> Void) async throws -> Int {
+    static func receive(on stream: Oxbow.Stream, side: String, progress: (Int) async throws -> Void) async throws -> Int
+    {
         var rest = ByteBuffer()
         var expected: UInt64 = 0
         for try await piece in stream.inbound {
             rest.writeImmutableBuffer(piece)
             while let word = rest.readInteger(as: UInt64.self) {
                 if word != expected {
-                    Issue.record("\(side): word \(expected) is \(word), off by \(Int64(bitPattern: word &- expected)); \(stream.migrationCount) moves")
+                    Issue.record(
+                        "\(side): word \(expected) is \(word), off by \(Int64(bitPattern: word &- expected)); \(stream.migrationCount) moves"
+                    )
                     throw StreamError.cancelled
                 }
                 expected += 1
@@ -50,7 +53,9 @@ import Testing
                     let received = try await Self.receive(on: stream, side: "B") { bytes in
                         guard bytes > due * count / 12, due < 12 else { return }
                         due += 1
-                        guard let other = peer.connections.first(where: { $0.path != stream.connection }) else { return }
+                        guard let other = peer.connections.first(where: { $0.path != stream.connection }) else {
+                            return
+                        }
                         _ = try? await peer.migrate(stream, to: other)
                     }
                     try await sent
