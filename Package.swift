@@ -97,8 +97,9 @@ let package = Package(
         tests(
             "OxbowTests",
             [
-                "OxbowMux", "Oxbow", "OxbowTesting",
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                "Oxbow", "OxbowSecurity", "OxbowMux", "OxbowProtocols", "OxbowUpgrade", "OxbowTesting",
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
             ]),
         tests(
             "OxbowNIOTests",

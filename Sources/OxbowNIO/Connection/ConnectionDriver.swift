@@ -216,10 +216,12 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
         }
         failure = error
         usable.store(false, ordering: .relaxed)
-        if error == .closedLocally { session?.goAway() }
+        if error == .closedLocally, !abruptly { session?.goAway() }
         dropStreams()
-        _ = flush(maximumRecords: .max)
-        sayGoodbye()
+        if !abruptly {
+            _ = flush(maximumRecords: .max)
+            sayGoodbye()
+        }
         closeDeadline = closeDeadline ?? now + limits.closeTimeout
         transport.close(discarding: abruptly)
     }
