@@ -1,5 +1,6 @@
 import ArgumentParser
 import Oxbow
+import OxbowProtocols
 
 /// `/perf/1.0.0`, both sides.
 struct PerfCommand: AsyncParsableCommand {
@@ -59,6 +60,7 @@ struct PerfDialCommand: OxbowSubcommand {
         let results = try await interruptible {
             try await withHost(identity: identity, configuration: command.options.configuration) { host in
                 let peer = try await command.dialing.connect(host)
+                try peer.require(Perf.protocolID, command: "oxbow perf listen")
                 var results: [PerfResult] = []
                 for _ in 0..<command.repetitions {
                     let result = try await peer.perf(upload: command.upload.value, download: command.download.value)

@@ -85,6 +85,7 @@ struct PipeDialCommand: OxbowSubcommand {
         let counts = try await interruptible {
             try await withHost(identity: identity, configuration: command.options.configuration) { host in
                 let peer = try await command.dialing.connect(host)
+                try peer.require(PipeCommand.protocolID, command: "oxbow pipe listen")
                 let counts = try await peer.withStream([PipeCommand.protocolID]) { stream in
                     try await stream.pipeStandardStreams()
                 }

@@ -47,6 +47,7 @@ struct SendCommand: OxbowSubcommand {
 
     private func send(_ source: SourceFile, _ host: OxbowHost) async throws -> [(String, JSON)] {
         let peer = try await dialing.connect(host)
+        try peer.require(FileTransfer.protocolID, command: "oxbow receive")
         for number in 1..<max(connections ?? (migrateEvery == nil ? 1 : 2), 1) {
             let address = dialing.addresses[number % dialing.addresses.count].address
             _ = try await host.connectAgain(to: peer.id, at: [address])
