@@ -27,9 +27,9 @@ final class TransferProgress: Sendable {
         of stream: OxbowStream, while body: () async throws -> Value
     ) async throws -> Value {
         guard StandardError.isTerminal else { return try await body() }
+        defer { StatusLine.shared.clear() }
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.draw(stream) }
-            defer { StatusLine.shared.clear() }
             let value = try await body()
             group.cancelAll()
             return value
@@ -39,8 +39,8 @@ final class TransferProgress: Sendable {
     private func draw(_ stream: OxbowStream) async {
         var last = (bytes: bytes, time: ContinuousClock.now)
         var speed: Double?
-        while !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(200))
+        while true {
+            guard (try? await Task.sleep(for: .milliseconds(200))) != nil else { return }
             let now = (bytes: bytes, time: ContinuousClock.now)
             let fresh = Double(now.bytes - last.bytes) / max((now.time - last.time).seconds, 0.001)
             speed = speed.map { 0.7 * $0 + 0.3 * fresh } ?? fresh
