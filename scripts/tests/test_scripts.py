@@ -52,6 +52,29 @@ class SwiftCountTests(unittest.TestCase):
         self.assertEqual(self.count(1, "\u2714 Test run with 12 tests in 3 suites passed after 0.1 seconds."), (11, 1))
 
 
+class HangTests(unittest.TestCase):
+    def test_a_silent_run_is_ended_with_what_it_said(self) -> None:
+        status, lines = runner.run(["bash", "-c", "echo begun; sleep 600 & wait"], silence=0.3)
+        self.assertLess(status, 0)
+        self.assertEqual(lines, ["begun"])
+
+    def test_a_run_that_ends_by_itself_keeps_its_status(self) -> None:
+        self.assertEqual(runner.run(["bash", "-c", "echo a; exit 3"], silence=60), (3, ["a"]))
+
+    def test_unfinished_tests_are_named(self) -> None:
+        lines = [
+            "\u25c7 Test run started.",
+            "\u25c7 Suite S started.",
+            '\u25c7 Test "a b" started.',
+            "\u25c7 Test c(_:) started.",
+            "\u25c7 Test case passing 1 argument n \u2192 1 to c(_:) started.",
+            "\u25c7 Test d() started.",
+            '\u2714 Test "a b" passed after 0.1 seconds.',
+            "\u2718 Test d() failed after 0.1 seconds with 1 issue.",
+        ]
+        self.assertEqual(runner.unfinished(lines), ["S", "c(_:)"])
+
+
 class PythonCountTests(unittest.TestCase):
     def count(self, status: int, *lines: str) -> tuple[int, int]:
         result = runner.count_python(status, list(lines))
