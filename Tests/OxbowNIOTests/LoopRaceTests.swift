@@ -29,16 +29,22 @@ import Testing
         return (count, isIntact)
     }
 
-    private static func writeAll(_ stream: LogicalStream, total: Int, seed: UInt64) async {
+    /// Writes the pattern and then, when the moves are done too, its last byte and the end: so no end comes before a move.
+    private static func writeAll(_ stream: LogicalStream, total: Int, seed: UInt64, moves: Task<Int, Never>) async {
         var generator = SplitMix(seed: seed)
         var sent = 0
-        while sent < total {
-            let count = min(total - sent, Int.random(in: 1...20_000, using: &generator))
-            let bytes = Pattern.bytes(from: sent, count: count)
-            while case .full = stream.tryWrite(bytes) { await stream.waitForRoom() }
+        while sent < total - 1 {
+            let count = min(total - 1 - sent, Int.random(in: 1...20_000, using: &generator))
+            await write(Pattern.bytes(from: sent, count: count), to: stream)
             sent += count
         }
+        _ = await moves.value
+        await write(Pattern.bytes(from: sent, count: 1), to: stream)
         stream.closeWrite()
+    }
+
+    private static func write(_ bytes: ByteBuffer, to stream: LogicalStream) async {
+        while case .full = stream.tryWrite(bytes) { await stream.waitForRoom() }
     }
 
     private static func migrate(_ swarm: Swarm, _ stream: LogicalStream, to connection: ConnectionDriver) async -> Bool
@@ -99,18 +105,18 @@ import Testing
         let seed = UInt64(round)
         let near = left.openStream(to: there, for: [bulk], on: there.usableConnections[round % 2])
         _ = near.tryWrite(ByteBuffer())
-        async let nearSent: Void = writeAll(near, total: total, seed: seed)
+        let nearMoves = Task { await move(left, near, there, times: 3, seed: seed) }
+        async let nearSent: Void = writeAll(near, total: total, seed: seed, moves: nearMoves)
         let far = await served.take()
-        async let farSent: Void = writeAll(far, total: total, seed: seed + 1_000)
+        let farMoves = Task { await move(right, far, here, times: 3, seed: seed + 7) }
+        async let farSent: Void = writeAll(far, total: total, seed: seed + 1_000, moves: farMoves)
         async let farGot = readAll(far)
         async let nearGot = readAll(near)
-        async let nearMoved = move(left, near, there, times: 3, seed: seed)
-        async let farMoved = move(right, far, here, times: 3, seed: seed + 7)
         _ = await (nearSent, farSent)
         let (one, two) = (try await nearGot, try await farGot)
         #expect(one.count == total && one.isIntact, "round \(round)")
         #expect(two.count == total && two.isIntact, "round \(round)")
-        return await nearMoved + farMoved
+        return await nearMoves.value + farMoves.value
     }
 
     private static func move(
