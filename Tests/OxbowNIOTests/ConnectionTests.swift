@@ -12,7 +12,7 @@ import Testing
 @testable import OxbowNIO
 
 /// Whole connections that are used against their grain.
-@Suite struct ReviewConnectionTests {
+@Suite struct ConnectionTests {
     /// A host and a hand-made peer on one connection.
     private struct Raw {
         let world: SimulatedWorld
