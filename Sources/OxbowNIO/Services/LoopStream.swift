@@ -74,7 +74,10 @@ package final class LoopStream: @unchecked Sendable {
             let waiter = ReaderWaiter.loop { [self] in
                 eventLoop.inEventLoop ? read(returning: 0) : eventLoop.execute { self.read(returning: 0) }
             }
-            switch stream.read(returning: returned, orWait: waiter) {
+            let outcome = stream.read(returning: returned, orWait: waiter)
+            // It is given back now, whatever follows.
+            returned = 0
+            switch outcome {
             case .buffers(let buffers):
                 returned = buffers.reduce(0) { $0 + $1.readableBytes }
                 for buffer in buffers { handler?(.bytes(buffer)) }
