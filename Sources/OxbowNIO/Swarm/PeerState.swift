@@ -118,6 +118,9 @@ extension PeerState: LogicalStreamObserver {
         case .negotiated:
             // A Migrate may have come before this side's answer (SM-F5).
             break
+        case .caughtUp:
+            // Or while there was no room for a further leg.
+            break
         case .deadlineSet(let loop):
             swarm.watch(stream, on: loop)
         case .labelRefused(let id):
