@@ -56,7 +56,10 @@ package final class PeerState: Sendable {
 
     package var info: IdentifyInfo? { state.withLock { $0.info } }
     package var supportsMigration: Bool { state.withLock { $0.dialect != nil } }
-    package var liveStreams: [LogicalStream] { state.withLock { Array($0.streams.values) } }
+    /// The oldest first.
+    package var liveStreams: [LogicalStream] {
+        state.withLock { $0.streams.values.sorted { $0.key.rawValue < $1.key.rawValue } }
+    }
 
     /// Of several protocols the first that identify named, alone, so that its negotiation needs no round trip; all of
     /// them when identify named none.
