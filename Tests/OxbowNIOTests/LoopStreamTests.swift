@@ -11,6 +11,7 @@ import Testing
     private final class Reading: @unchecked Sendable {
         var stream: LogicalStream?
         var received = 0
+        var pausesAfterEach = false
         var hasEnded = false
         var failure: StreamError?
         var loopStream: LoopStream?
@@ -21,7 +22,9 @@ import Testing
             self.loopStream = loopStream
             loopStream.start(within: nil) { [self] event in
                 switch event {
-                case .bytes(let buffer): received += buffer.readableBytes
+                case .bytes(let buffer):
+                    received += buffer.readableBytes
+                    if pausesAfterEach { loopStream.pause() }
                 case .end: hasEnded = true
                 case .failed(let error): failure = error
                 }
@@ -48,6 +51,27 @@ import Testing
         scene(1_000) { world, writer, reading in
             reading.start(on: world)
             #expect(reading.received == 1_000 && reading.hasEnded && reading.failure == nil)
+            reading.stream?.closeWrite()
+            world.expect { writer.end == .clean }
+        }
+    }
+
+    @Test("A pause holds the sender back by its window; then all comes")
+    func pauses() {
+        scene(600_000) { world, writer, reading in
+            reading.pausesAfterEach = true
+            reading.start(on: world)
+            let first = reading.received
+            #expect(first > 250_000 && first <= 256 * 1_024, "the window, without the negotiation's bytes")
+            world.run(for: .seconds(5))
+            #expect(reading.received == first && writer.sent == 600_000)
+            reading.loopStream?.resume()
+            world.run(for: .seconds(1))
+            #expect(reading.received > first && reading.received < 600_000)
+            reading.pausesAfterEach = false
+            reading.loopStream?.resume()
+            world.expect { reading.hasEnded }
+            #expect(reading.received == 600_000)
             reading.stream?.closeWrite()
             world.expect { writer.end == .clean }
         }

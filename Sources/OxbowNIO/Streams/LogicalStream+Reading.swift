@@ -122,6 +122,9 @@ extension LogicalStream {
         }
     }
 
+    /// Whether the connection that the stream has left may be closed abruptly, as far as this stream goes (SM-M9).
+    package var mayCloseSourceAbruptly: Bool { state.withLock { $0.machine.mayCloseSourceAbruptly } }
+
     package var snapshot: Snapshot {
         state.withLock { state in
             var snapshot = Snapshot()
