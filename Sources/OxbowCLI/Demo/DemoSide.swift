@@ -142,6 +142,8 @@ extension DemoPlan {
         configuration.security = SecurityProtocol(rawValue: security).map { [$0] } ?? configuration.security
         // Those that stand, and as many that are on their way out.
         configuration.swarm.limits.connectionsPerPeer = 2 * connections
+        // Each is shown in the end.
+        configuration.swarm.stream.migrationRecords = migrations
         return configuration
     }
 }
