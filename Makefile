@@ -46,6 +46,12 @@ interop: ## Run against libp2p peers of others: QUICK=1, ONLY='go/tls/*', WRITE=
 	@$(MAKE) --no-print-directory $(OXBOW)
 	@Interop/run $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)
 
+.PHONY: lab
+lab: bootstrap $(OXBOW) ## Soak over links with delay and loss: STREAMS= MIGRATIONS= LOSS= DELAY=25,60 CONNECTIONS= ONLY=soak
+	@Interop/lab/run $(if $(STREAMS),--streams $(STREAMS)) $(if $(MIGRATIONS),--migrations $(MIGRATIONS)) \
+		$(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(if $(LOSS),--loss $(LOSS)) $(if $(DELAY),--delay $(DELAY)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(JSON_FLAG) $(LAB_ARGS)
+
 .PHONY: bench
 bench: bootstrap ## Measure speed beside references in the same run: SECONDS=per measurement
 	@Benchmarks/run $(if $(SECONDS),--seconds $(SECONDS)) $(JSON_FLAG)

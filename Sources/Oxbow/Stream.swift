@@ -24,7 +24,8 @@ public struct Stream: Sendable {
     public var isOutbound: Bool { logical.isOutbound }
     /// The connection on which the stream writes now; nil before it is open and after its end.
     public var connection: ConnectionPath? { logical.snapshot.path }
-    /// What was moved, from where to where, and how long that took: the last 256 migrations.
+    /// What was moved, from where to where, and how long that took: the newest migrations, as many as
+    /// `StreamLimits.migrationRecords`.
     public var migrations: [MigrationRecord] { logical.snapshot.migrations }
     /// How often the stream has moved.
     public var migrationCount: Int { logical.snapshot.migrationCount }

@@ -17,6 +17,7 @@ struct OxbowCommand: AsyncParsableCommand {
         version: "oxbow 0.1.0",
         subcommands: [
             IDCommand.self, ListenCommand.self, PingCommand.self, SendCommand.self, ReceiveCommand.self,
-            PipeCommand.self, PerfCommand.self, DemoCommand.self, DemoPeerCommand.self, InteropPeerCommand.self,
+            PipeCommand.self, PerfCommand.self, SoakCommand.self, DemoCommand.self, DemoPeerCommand.self,
+            InteropPeerCommand.self,
         ])
 }

@@ -3,7 +3,7 @@ import Synchronization
 /// A value that comes later, for those who need it earlier.
 final class DemoBox<Value: Sendable>: Sendable {
     private let content = Mutex<Value?>(nil)
-    private let isFull = DemoMeter()
+    private let isFull = Meter()
 
     func put(_ value: Value) {
         content.withLock { $0 = value }

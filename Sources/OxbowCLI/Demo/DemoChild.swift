@@ -6,7 +6,7 @@ import Synchronization
 final class DemoChild: Sendable {
     let link: DemoLink
     private let process: Process
-    private let hasEnded = DemoMeter()
+    private let hasEnded = Meter()
 
     /// Starts it.
     init() throws(DemoError) {

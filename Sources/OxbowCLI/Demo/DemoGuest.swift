@@ -23,7 +23,7 @@ struct DemoGuest: Sendable {
 
     private func serve(_ host: OxbowHost, _ plan: DemoPlan) async throws {
         let (sides, arrived) = AsyncStream<DemoSide>.makeStream()
-        let isOver = DemoMeter()
+        let isOver = Meter()
         host.handle(DemoSide.protocolID) { stream in
             arrived.yield(DemoSide(.b, plan, stream))
             // The stream lives as long as its handler.

@@ -11,11 +11,11 @@ final class DemoSide: Sendable {
     let party: DemoParty
     let plan: DemoPlan
     let stream: OxbowStream
-    let delivered = DemoMeter()
-    let sent = DemoMeter()
-    let allowed: DemoMeter
+    let delivered = Meter()
+    let sent = Meter()
+    let allowed: Meter
     /// 1 once both files are through.
-    let isThrough = DemoMeter()
+    let isThrough = Meter()
     private let heldBack = Mutex(Duration.zero)
     private let digests = Mutex(Digests())
 
@@ -26,7 +26,7 @@ final class DemoSide: Sendable {
 
     init(_ party: DemoParty, _ plan: DemoPlan, _ stream: OxbowStream) {
         (self.party, self.plan, self.stream) = (party, plan, stream)
-        allowed = DemoMeter(plan.allowance(after: 0))
+        allowed = Meter(plan.allowance(after: 0))
     }
 
     // MARK: The files
@@ -111,7 +111,7 @@ final class DemoSide: Sendable {
 
 /// Counts how many of a host's connections have ended. What it doesn't see, the host's own list shows.
 struct DemoClosings: Sendable {
-    let closed = DemoMeter()
+    let closed = Meter()
     private let events: AsyncStream<SwarmEvent>
 
     init(_ host: OxbowHost) {
@@ -142,6 +142,8 @@ extension DemoPlan {
         configuration.security = SecurityProtocol(rawValue: security).map { [$0] } ?? configuration.security
         // Those that stand, and as many that are on their way out.
         configuration.swarm.limits.connectionsPerPeer = 2 * connections
+        // Each is shown in the end.
+        configuration.swarm.stream.migrationRecords = migrations
         return configuration
     }
 }

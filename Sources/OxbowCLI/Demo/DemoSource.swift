@@ -5,12 +5,12 @@ import NIOCore
 struct DemoSource: ~Copyable {
     let size: Int
     private var offset = 0
-    private var generator: DemoGenerator
+    private var generator: PatternGenerator
     private let file: DemoFile?
 
     /// Pseudo-random bytes, the same for the same seed.
     init(seed: UInt64, size: Int) {
-        generator = DemoGenerator(seed: seed)
+        generator = PatternGenerator(seed: seed)
         file = nil
         self.size = size
     }
@@ -18,7 +18,7 @@ struct DemoSource: ~Copyable {
     /// The bytes of a file, as many as it has now.
     init(path: String) throws(DemoError) {
         let file = try DemoFile(path: path)
-        generator = DemoGenerator(seed: 0)
+        generator = PatternGenerator(seed: 0)
         size = file.size
         self.file = file
     }
@@ -34,37 +34,6 @@ struct DemoSource: ~Copyable {
             buffer = generator.next(count)
         }
         offset += buffer.readableBytes
-        return buffer
-    }
-}
-
-/// SplitMix64 in counter mode: cheap enough that the demo measures the streams and not this.
-struct DemoGenerator {
-    private let seed: UInt64
-    /// Bytes given so far.
-    private var offset = 0
-
-    init(seed: UInt64) {
-        self.seed = seed
-    }
-
-    /// The next bytes; how the calls cut them makes no difference.
-    mutating func next(_ count: Int) -> ByteBuffer {
-        let first = offset / 8
-        let skipped = offset % 8
-        let words = (skipped + count + 7) / 8
-        var buffer = ByteBuffer()
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: words * 8) { bytes in
-            for index in 0..<words {
-                var word = seed &+ UInt64(first + index + 1) &* 0x9e37_79b9_7f4a_7c15
-                word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-                word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-                bytes.storeBytes(of: (word ^ (word >> 31)).littleEndian, toByteOffset: index * 8, as: UInt64.self)
-            }
-            return skipped + count
-        }
-        buffer.moveReaderIndex(forwardBy: skipped)
-        offset += count
         return buffer
     }
 }

@@ -63,7 +63,7 @@ package final class LogicalStream: Sendable {
         /// For when a timer looks after the machine's deadlines, set or about to be.
         var watchedUntil: Instant?
         var watch: Scheduled<Void>?
-        var gauge = MigrationGauge()
+        var gauge: MigrationGauge
     }
 
     init(
@@ -77,7 +77,10 @@ package final class LogicalStream: Sendable {
         self.isOutbound = isOutbound
         self.limits = limits
         self.observer = observer
-        state = Mutex(State(machine: machine, protocolID: candidates.count == 1 ? candidates[0] : nil))
+        state = Mutex(
+            State(
+                machine: machine, protocolID: candidates.count == 1 ? candidates[0] : nil,
+                gauge: MigrationGauge(maximumRecords: limits.migrationRecords)))
     }
 
     /// What the stream is for; nil while the peer chooses among several.
@@ -96,6 +99,9 @@ public struct StreamLimits: Hashable, Sendable {
 
     /// How long a stream that the application is done with waits for the peer's end (SM-F8).
     public var lingerTimeout: Duration = .seconds(30)
+
+    /// How many of its newest migrations a stream remembers; each takes about 250 bytes.
+    public var migrationRecords = 16
 
     public init() {}
 }

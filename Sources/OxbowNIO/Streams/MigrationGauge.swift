@@ -25,16 +25,21 @@ public struct MigrationRecord: Hashable, Sendable {
 
 /// Measures the migrations of a stream. A settled stream pays one comparison for each delivery.
 struct MigrationGauge {
-    /// The migrations that are complete, oldest first; bounded, so that a stream that moves for days stays small.
+    /// The newest migrations that are complete, oldest first; bounded, so that a stream that moves for days stays small.
     private(set) var records: [MigrationRecord] = []
     private(set) var count = 0
-    static let maximumRecords = 256
+    private let maximumRecords: Int
 
     private var began: Instant?
     private var lastDelivery: Instant?
     private var gap = Duration.zero
     /// The last record still waits for the first delivery on its new leg.
     private var isRecordOpen = false
+
+    init(maximumRecords: Int) {
+        precondition(maximumRecords >= 0, "a number of records")
+        self.maximumRecords = maximumRecords
+    }
 
     var isMeasuring: Bool { began != nil || isRecordOpen }
 
@@ -64,10 +69,11 @@ struct MigrationGauge {
         record.duration = began.map { now - $0 } ?? .zero
         record.longestGap = gap
         began = nil
-        isRecordOpen = !hasDelivered
-        if records.count == Self.maximumRecords { records.removeFirst() }
-        records.append(record)
         count += 1
+        guard maximumRecords > 0 else { return record }
+        isRecordOpen = !hasDelivered
+        if records.count == maximumRecords { records.removeFirst() }
+        records.append(record)
         return record
     }
 }

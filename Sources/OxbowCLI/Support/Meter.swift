@@ -1,7 +1,8 @@
 import Synchronization
 
-/// A number that only grows, and tasks that wait for it: bytes delivered, bytes that may be sent, connections closed.
-final class DemoMeter: Sendable {
+/// A number that only grows, and tasks that wait for it: bytes delivered, bytes that may be sent, connections closed,
+/// streams ended.
+final class Meter: Sendable {
     private struct State {
         var value: Int
         var waiters: [Waiter] = []
