@@ -61,6 +61,24 @@
 #ifndef STALLED
 #define STALLED 2                       /* the peer whose application doesn't read; 2: both do */
 #endif
+/* The draft of 2022 read literally, and its proof of concept: several wrong variants at once. */
+#ifdef MUTANT_draft
+#define MUTANT_noTaint
+#define MUTANT_finNotHeld
+#define MUTANT_glareBothAccept
+#define MUTANT_denialBarsForGood
+#endif
+#ifdef MUTANT_proofOfConcept
+#define MUTANT_everyFINCloses
+#define MUTANT_finNotMirrored
+#define MUTANT_switchOnDeliveredEnd
+#define MUTANT_resetIsConsent
+#define MUTANT_deniedKeepsAsking
+#define MUTANT_ackBeforeArmed
+#define MUTANT_openerIgnores
+#define MUTANT_readsBeyondLabel
+#endif
+
 #ifdef REACH
 #define STEP atomic                     /* Spin tells the unreached statements only outside of d_step */
 #else
@@ -329,11 +347,11 @@ inline abandon() {
         if
 #ifdef MUTANT_resetStaysOnSource
         :: x != NOBODY && h == 0 -> resetWire(x)
-        :: x != NOBODY && h > 0
+        :: x != NOBODY && h > 0 -> skip
 #else
         :: x != NOBODY -> resetWire(x)
 #endif
-        :: x == NOBODY
+        :: x == NOBODY -> skip
         fi;
         h++
     :: else -> break
@@ -530,7 +548,7 @@ inline judged(jw) {
     fi;
 #endif
     if
-    :: verdict == HOLDS
+    :: verdict == HOLDS -> skip
     :: verdict == ACCEPTS -> S.held[jw] = 0; S.holds--; accept(jw); again = 1
     :: verdict == DENIES -> S.held[jw] = 0; S.holds--; deny(jw); again = 1
     fi
@@ -584,14 +602,14 @@ inline settle() {
 /* MigrationMachine.lost: a leg was reset by the other peer, or its connection is gone. */
 inline lostLeg() {
     if
-    :: leg == YIELDED || S.phase == ENDED      /* SM-F4: expected */
+    :: leg == YIELDED || S.phase == ENDED -> skip      /* SM-F4: expected */
 #ifdef MUTANT_resetIsConsent
     :: leg == TARGET && S.phase == ASKING -> S.phase = HANDING; S.role = INITIATOR
 #else
     :: leg == TARGET && S.phase == ASKING -> S.tainted = 1; S.phase = SETTLED  /* SM-F2 */
 #endif
 #ifndef MUTANT_lossOfEndedFails
-    :: leg == SOURCE && S.phase == ASKING && S.sourceFINRead && S.sourceFINFramed /* SM-F3: over already */
+    :: leg == SOURCE && S.phase == ASKING && S.sourceFINRead && S.sourceFINFramed -> skip /* SM-F3: over already */
     :: leg == SOURCE && S.phase == ASKING && !(S.sourceFINRead && S.sourceFINFramed) -> fail()
 #else
     :: leg == SOURCE && S.phase == ASKING -> fail()
@@ -603,7 +621,7 @@ inline lostLeg() {
 #else
 #ifdef MUTANT_sourceLossIgnored
     :: leg == TARGET && S.phase == HANDING -> fail()
-    :: leg == SOURCE && S.phase == HANDING
+    :: leg == SOURCE && S.phase == HANDING -> skip
 #else
     :: leg != YIELDED && S.phase == HANDING -> fail()   /* SM-F3 */
 #endif
@@ -632,7 +650,7 @@ inline gone(gw) {
     findLeg(gw);
     if
     :: leg != NOLEG -> forget(); lostLeg()
-    :: leg == NOLEG                     /* a Migrate that was held, or a label that never came */
+    :: leg == NOLEG -> skip                     /* a Migrate that was held, or a label that never came */
     fi
 }
 
@@ -711,7 +729,7 @@ inline finRead() {
 #endif
     if
 #ifdef MUTANT_switchOnDeliveredEnd
-    :: leg == SOURCE && STALLED == me && S.received > 0     /* the FIN waits for the bytes before it to be read */
+    :: leg == SOURCE && STALLED == me && S.received > 0 -> skip     /* the FIN waits for the bytes before it to be read */
     :: leg == SOURCE && !(STALLED == me && S.received > 0) ->
 #else
     :: leg == SOURCE ->                 /* SM-M5: at the level of the multiplexer */
@@ -737,16 +755,32 @@ proctype Link(bit me; byte c) {
                 q[2 * c + me]?w, k, v;
                 inflight--;
                 if
-                :: !wire[w].alive[me]   /* dropped: this side has left the wire */
+                :: !wire[w].alive[me] -> skip   /* dropped: this side has left the wire */
                 :: else ->
                     printf("@ %d reads %e %d on %d\n", me, k, v, w);
                     if
+#ifdef MUTANT_openerIgnores
+                    :: k == MIGRATE && me == 0 -> leave(w)      /* neither answered nor reset */
+                    :: k == MIGRATE && me == 1 -> S.known[w] = 1; S.held[w] = 1; S.holds++
+#else
                     :: k == MIGRATE -> S.known[w] = 1; S.held[w] = 1; S.holds++   /* judged behind this */
+#endif
                     :: k == ACK || k == DENY -> answered()
                     :: k == BYTE -> byteRead()
                     :: k == FIN -> finRead()
                     :: k == RESET -> gone(w)
-                    :: k == LABEL -> S.live = 1; S.negotiated = 1; S.src = 0; S.known[0] = 1; send(0, ANSWER, 0)
+                    :: k == LABEL ->
+                        S.live = 1;
+                        S.negotiated = 1;
+                        S.src = 0;
+                        S.known[0] = 1;
+#ifdef MUTANT_readsBeyondLabel
+                        do              /* what has arrived behind the label is read with it, and dropped (SM-W1) */
+                        :: q[2 * c + me]?[0, BYTE, v] -> q[2 * c + me]?w, k, v; inflight--
+                        :: !q[2 * c + me]?[0, BYTE, v] -> break
+                        od;
+#endif
+                        send(0, ANSWER, 0)
                     :: k == ANSWER -> S.negotiated = 1                            /* SM-M1 */
                     fi
                 fi
@@ -949,7 +983,7 @@ inline checkRest() {
         must(P4, S.received == BYTES(1 - me) && S.ended == CLOSES(1 - me));
         must(P7, (S.phase == ENDED) == (closes[0] && closes[1]));
         must(P5, S.sourceFINFramed == S.closed && S.sourceFINRead == O.closed)
-    :: !S.live || S.aborted
+    :: !S.live || S.aborted -> skip
     fi
 }
 
