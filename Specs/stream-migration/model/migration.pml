@@ -77,6 +77,8 @@
 #define MUTANT_ackBeforeArmed
 #define MUTANT_openerIgnores
 #define MUTANT_readsBeyondLabel
+#define MUTANT_resetStaysOnSource
+#define MUTANT_acceptWhileIncomplete
 #endif
 
 #ifdef REACH
@@ -666,7 +668,10 @@ inline answered() {
         S.denied = 1;
 #endif
         S.yld = NOBODY
-    :: leg == YIELDED && k == ACK ->    /* SM-F4: a peer without a rule for glare */
+    :: leg == YIELDED && k == ACK ->    /* SM-F4: a peer without a rule for glare, or one that gave its own attempt up */
+#ifdef CLAIM_yieldedIsNeverAccepted
+        must(P3, 0);
+#endif
         if
         :: S.phase == ENDED -> resetWire(w); S.yld = NOBODY
         :: else -> printf("@ %d glare\n", me); fail()
@@ -711,6 +716,8 @@ inline byteRead() {
 #endif
 }
 
+#define WITHHELD (STALLED == me && S.received > 0 && S.phase == HANDING && S.role == RESPONDER)
+
 /* MigrationMachine.finRead */
 inline finRead() {
     findLeg(w);
@@ -729,8 +736,8 @@ inline finRead() {
 #endif
     if
 #ifdef MUTANT_switchOnDeliveredEnd
-    :: leg == SOURCE && STALLED == me && S.received > 0 -> skip     /* the FIN waits for the bytes before it to be read */
-    :: leg == SOURCE && !(STALLED == me && S.received > 0) ->
+    :: leg == SOURCE && WITHHELD -> skip        /* the switch waits for the bytes before the FIN to be read */
+    :: leg == SOURCE && !WITHHELD ->
 #else
     :: leg == SOURCE ->                 /* SM-M5: at the level of the multiplexer */
 #endif
