@@ -186,15 +186,15 @@ class SpinTests(unittest.TestCase):
         self.assertEqual(spin.unreached_of(report), {"Link": {2}, "init": set()})
 
     def judge(self, reached: set[int], entries: dict[str, str]) -> list[str]:
-        names = {1: "a | x", 2: "a | y"}
-        return spin.judge_reach([spin.Result(lines={1, 2}, reached=reached)], names, entries)
+        names = spin.blocks("inline a() {\n    x    /* why */\n    y\n}")
+        return spin.judge_reach([spin.Result(lines={2, 3}, reached=reached)], names, entries)
 
     def test_unreached_lines_need_a_reason_and_reasons_an_unreached_line(self) -> None:
-        self.assertEqual(self.judge({1, 2}, {}), [])
-        self.assertEqual(self.judge({1}, {"a | y": "why"}), [])
-        self.assertEqual(self.judge({1}, {}), ["unreached and not explained: a | y"])
-        self.assertEqual(self.judge({1, 2}, {"a | y": "why"}), ["explained as unreached, but reached: a | y"])
-        self.assertEqual(self.judge({1, 2}, {"a | z": "why"}), ["explained, but not in the model: a | z"])
+        self.assertEqual(self.judge({2, 3}, {}), [])
+        self.assertEqual(self.judge({2}, {"a | y": "why"}), [])
+        self.assertEqual(self.judge({2}, {}), ["unreached and not explained: a | y"])
+        self.assertEqual(self.judge({2, 3}, {"a | y": "why"}), ["explained as unreached, but reached: a | y"])
+        self.assertEqual(self.judge({2, 3}, {"a | z": "why"}), ["explained, but not in the model: a | z"])
 
     def test_explanations(self) -> None:
         text = "# comment\n\nanswered | :: x -> y | only | a reason\n"
