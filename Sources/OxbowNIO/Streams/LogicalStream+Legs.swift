@@ -183,6 +183,8 @@ extension LogicalStream {
     ) -> Result<UInt64, MigrationRefusal> {
         change { state, _ in
             do throws(MigrationRefusal) {
+                // The window of the leg before the last one is still full of what it brought (SM-M6).
+                if isBehind(state), !state.machine.isMigrating, !state.machine.isEnded { throw .unread }
                 try state.machine.begin(target: id, at: now)
             } catch {
                 return .failure(error)
@@ -234,6 +236,11 @@ extension LogicalStream {
         }
     }
 
+    /// Whether the application has not used all that came before the last migration.
+    private func isBehind(_ state: borrowing State) -> Bool {
+        state.staleBytes > 0 && state.staleBytes > batch.withLock { $0.used }
+    }
+
     /// Judges the peer's Migrate and, when it passes and `mayAccept` does not object, arms the state for it. The caller
     /// lets the Ack out afterwards (SM-M3).
     func judge(
@@ -242,6 +249,12 @@ extension LogicalStream {
         change { state, effects in
             let judgement = state.machine.judge(from: from)
             guard judgement == .accept else { return judgement }
+            // With what came before the last migration this leg would be the third whose window may be full (SM-M6): it
+            // waits until the application has read that.
+            guard !isBehind(state) else {
+                batch.withLock { $0.returnsAtOnce = true }
+                return .hold
+            }
             state.countedMigrations += 1
             state.gauge.begin(at: now)
             // In a glare the own target gives way (SM-F4): its leg moves aside before the peer's is bound.

@@ -114,6 +114,8 @@ enum LogicalStreamEvent: Sendable {
     case labelRefused(id: UInt64)
     /// The machine has a deadline and no timer looks after it in time.
     case deadlineSet(any EventLoop)
+    /// The application has read all that came before the last migration: a further one may be judged (SM-M6).
+    case caughtUp
     /// The hand-off is complete.
     case migrated(MigrationRecord, id: UInt64, was: UInt64, role: MigrationRole)
     /// The stream is over: cleanly, or with an error. All its ids are finished.
