@@ -40,6 +40,12 @@ test: bootstrap ## Build and pass all tests: FILTER=regex for some of them
 lint: bootstrap ## Check format, generated code, scripts, imports and warnings
 	@scripts/lint $(JSON_FLAG)
 
+.PHONY: spin
+spin: ## Check the Promela model of stream migration: DEEP=1, ONLY=name, SHOW=mutant
+	@scripts/bootstrap --with-spin
+	@Specs/stream-migration/model/check $(if $(DEEP),--deep) $(if $(ONLY),--only '$(ONLY)') \
+		$(if $(SHOW),--show '$(SHOW)') $(JSON_FLAG)
+
 .PHONY: interop
 interop: ## Run against libp2p peers of others: QUICK=1, ONLY='go/tls/*', WRITE=table.md
 	@scripts/bootstrap --with-peers

@@ -64,6 +64,28 @@ import Testing
         #expect(frames == [opening, data(4, .fin, RawPeer.flight([echo]) + [UInt8]("hello".utf8))])
     }
 
+    @Test("A stream or a protocol that opted out is a plain one (SM-L5)", arguments: [true, false])
+    func optedOut(isProtocol: Bool) throws {
+        let (frames, label) = try frames(
+            of: [Self.migration], configure: { if isProtocol { $0.unmigratableProtocols = [echo] } },
+            isMigratable: isProtocol, use: hello)
+        #expect(label == nil)
+        #expect(frames == [opening, data(4, .fin, RawPeer.flight([echo]) + [UInt8]("hello".utf8))])
+    }
+
+    @Test("A push of identify is never labelled (SM-L5)")
+    func identifyPush() throws {
+        let world = SimulatedWorld()
+        let host = world.makeHost()
+        let push: ProtocolID = "/ipfs/id/push/1.0.0"
+        let (peer, _) = try world.connectRaw(
+            FixedKeys.all[1], to: host, identifies: [Self.migration, push], delay: .milliseconds(1))
+        host.swarm.pushIdentify()
+        world.run(for: .seconds(1))
+        let flight = RawPeer.flight([push])
+        #expect(peer.payload(on: 4).prefix(flight.count) == flight[...])
+    }
+
     @Test("A labelled stream has the plain stream's frames with the label's flight in front (P12)")
     func labelled() throws {
         let (frames, label) = try frames(of: [Self.migration], use: hello)

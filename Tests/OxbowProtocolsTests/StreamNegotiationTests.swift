@@ -89,6 +89,7 @@ let refusalBytes = hex("03 6e61 0a")
         #expect(throws: StreamNegotiationError.migrationRefused) { try target.receive(&input) }
     }
 
+    /// SM-W2: whichever name the target was negotiated under.
     @Test(arguments: [("021a00", true), ("041a020801", false), ("041a020800", true), ("00", true), ("020801", false)])
     func readsTheAnswerInBothDialects(answer: String, accepted: Bool) throws {
         for dialect in [MigrationDialect.draft, .proofOfConcept] {

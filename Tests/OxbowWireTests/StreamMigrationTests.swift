@@ -79,6 +79,7 @@ import Testing
         (.deny, .proofOfConcept, [0x02, 0x08, 0x01]),
     ]
 
+    /// SM-W2: each name of the protocol has its own form of an answer.
     @Test(arguments: vectors)
     func bothDialectsAreReadAndWritten(answer: MigrationAnswer, dialect: MigrationDialect, wire: [UInt8]) throws {
         #expect(answer.encodedDelimited(in: dialect) == wire)

@@ -24,6 +24,7 @@ def load(name: str) -> ModuleType:
 runner = load("test")
 demo = load("check-demo")
 rules = load("rules")
+spin = load("../Specs/stream-migration/model/check")
 
 
 class SwiftCountTests(unittest.TestCase):
@@ -122,5 +123,91 @@ class RuleTests(unittest.TestCase):
         self.assertEqual(rules.citations("SM-L2 to SM-M4"), {"SM-L2", "SM-M4"})
         self.assertEqual(rules.citations("XSM-L2"), set())
 
+    def test_properties(self) -> None:
+        text = "P7 outside\n## Properties\n\n- P1 a. P2 b.\n- P12 c, P256.\n\n## Next\n\nP3\n"
+        self.assertEqual(rules.properties(text), ["P1", "P2", "P12"])
+        self.assertEqual(rules.cited_properties("(P1 to P3, P12)"), {"P1", "P2", "P3", "P12"})
+
+    def faults(self, sources: list[str], tests: list[str], checks: list[str], rules_: list[str]) -> list[str]:
+        cited = {"Sources": {rule: ["a.swift:1"] for rule in sources}, "Tests": {rule: ["b.swift:1"] for rule in tests}}
+        return rules.faults(rules_, cited, {name: ["b.swift:1"] for name in checks}, ["P1", "P9"])
+
+    def test_nothing_is_wrong_when_all_is_cited(self) -> None:
+        self.assertEqual(self.faults(["SM-W1"], ["SM-W1"], ["P1"], ["SM-W1"]), [])
+
+    def test_a_rule_without_code_is_a_fault(self) -> None:
+        self.assertEqual(self.faults([], ["SM-W1"], ["P1"], ["SM-W1"]), ["SM-W1 is cited by nothing in Sources"])
+
+    def test_a_rule_without_a_test_is_a_fault(self) -> None:
+        self.assertEqual(self.faults(["SM-W1"], [], ["P1"], ["SM-W1"]), ["SM-W1 is cited by nothing in Tests"])
+
+    def test_a_property_without_a_check_is_a_fault(self) -> None:
+        self.assertEqual(self.faults(["SM-W1"], ["SM-W1"], [], ["SM-W1"]), ["P1 is cited by no check"])
+
+    def test_an_excuse_that_is_out_of_date_is_a_fault(self) -> None:
+        found = self.faults(["SM-W1"], ["SM-W1"], ["P1", "P9"], ["SM-W1"])
+        self.assertEqual(found, ["P9 is checked by now: take it from UNCHECKED"])
+
+    def test_unknown_and_double_rules_are_faults(self) -> None:
+        found = self.faults(["SM-W1", "SM-W7"], ["SM-W1"], ["P1"], ["SM-W1", "SM-W1"])
+        self.assertEqual(len(found), 2)
+        self.assertTrue(found[0].startswith("SM-W7 is not defined"))
+        self.assertTrue(found[1].startswith("SM-W1 is defined twice"))
+
     def test_lines_of_a_file_are_joined(self) -> None:
         self.assertEqual(rules.shorten(["a.swift:1", "a.swift:3", "b.swift:2"]), ["a.swift:1,3", "b.swift:2"])
+
+
+class SpinTests(unittest.TestCase):
+    def test_a_complete_search_without_errors_passes(self) -> None:
+        report = "\tinvalid end states\t+\n\nState-vector 316 byte, depth reached 83, errors: 0\n"
+        self.assertIsNone(spin.verdict(report))
+
+    def test_what_pan_says_against_a_search_is_an_error(self) -> None:
+        self.assertEqual(spin.verdict("pan:1: assertion violated (violated==0) (at depth 27)"), "assertion")
+        self.assertEqual(spin.verdict("pan:1: invalid end state (at depth 29)\ninvalid end states\t+"), spin.HUNG)
+        cut = "error: max search depth too small\nerrors: 0\n"
+        self.assertEqual(spin.verdict(cut), "the search was cut off at its depth")
+        self.assertIn("MEMLIM", spin.verdict("pan: reached -DMEMLIM bound\nerrors: 0\n"))
+        self.assertIsNotNone(spin.verdict("Warning: Search not completed\nerrors: 0\n"))
+        self.assertIsNotNone(spin.verdict(""))
+
+    def test_states_and_the_unreached_ones(self) -> None:
+        listing = (
+            "proctype Link\n"
+            "\tstate 9 -(tr 5)-> state 2  [id 0 tp 2] [A---G] a/m.pml:7 => (x)\n"
+            "\tstate 9 -(tr 6)-> state 3  [id 1 tp 2] [A---G] a/m.pml:8 => else\n"
+            "\tstate 2 -(tr 7)-> state 9  [id 2 tp 2] [A---G] a/m.pml:7 => y = 1\n"
+            "init\n"
+            "\tstate 1 -(tr 8)-> state 0  [id 9 tp 2] [A---G] a/m.pml:12 => skip\n"
+        )
+        self.assertEqual(spin.states_of(listing), {"Link": {2: 7}, "init": {1: 12}})
+        report = 'unreached in proctype Link\n\ta/m.pml:7, state 2, "y = 1"\n\t(1 of 9 states)\nunreached in init\n'
+        self.assertEqual(spin.unreached_of(report), {"Link": {2}, "init": set()})
+
+    def judge(self, reached: set[int], entries: dict[str, str]) -> list[str]:
+        names = spin.blocks("inline a() {\n    x    /* why */\n    y\n}")
+        return spin.judge_reach([spin.Result(lines={2, 3}, reached=reached)], names, entries)
+
+    def test_unreached_lines_need_a_reason_and_reasons_an_unreached_line(self) -> None:
+        self.assertEqual(self.judge({2, 3}, {}), [])
+        self.assertEqual(self.judge({2}, {"a | y": "why"}), [])
+        self.assertEqual(self.judge({2}, {}), ["unreached and not explained: a | y"])
+        self.assertEqual(self.judge({2, 3}, {"a | y": "why"}), ["explained as unreached, but reached: a | y"])
+        self.assertEqual(self.judge({2, 3}, {"a | z": "why"}), ["explained, but not in the model: a | z"])
+
+    def test_explanations(self) -> None:
+        text = "# comment\n\nanswered | :: x -> y | only | a reason\n"
+        self.assertEqual(spin.explained(text), {"answered | :: x -> y": "only | a reason"})
+
+    def test_a_chart_has_the_steps_of_both_sides_and_the_property(self) -> None:
+        trail = ["0 does write", "0 must 0", "0 sends BYTE 0 on 0", "1 reads BYTE 0 on 0", "1 must 2"]
+        rows = spin.chart(trail, None)
+        self.assertEqual(spin.steps_of(trail), 2)
+        self.assertEqual(rows[1:3], ["  1 writes", "    \u25ba byte 0 on 0"])
+        self.assertTrue(rows[3].startswith("  2 ") and rows[3].endswith("\u25c4 byte 0 on 0"))
+        self.assertIn("P2", rows[4])
+
+
+if __name__ == "__main__":
+    unittest.main()
