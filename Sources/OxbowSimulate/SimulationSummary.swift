@@ -23,6 +23,7 @@ struct SimulationSummary {
             \(counts.asked) moves asked for: \(counts.completed) completed, \(counts.denied) denied, \
             \(counts.failed) lost, \(counts.refused) refused, \(counts.ended) overtaken by the stream's end
             \(counts.clean) sides ended cleanly, \(counts.aborted) with an error; \(counts.bytes) bytes delivered
+            at most \(counts.mostHeld) bytes held; over at most \(counts.longestWait) after the last disturbance
             """)
         let passed = max(0, runs - failed)
         Swift.print("\(passed) passed, \(failed) failed")
@@ -35,7 +36,9 @@ struct SimulationSummary {
             "faults": \(counts.faults), "pruned": \(counts.pruned), "movesAsked": \(counts.asked), \
             "movesCompleted": \(counts.completed), "movesDenied": \(counts.denied), "movesLost": \(counts.failed), \
             "movesRefused": \(counts.refused), "movesOvertaken": \(counts.ended), \
-            "sidesClean": \(counts.clean), "sidesAborted": \(counts.aborted), "bytes": \(counts.bytes)}
+            "sidesClean": \(counts.clean), "sidesAborted": \(counts.aborted), "bytes": \(counts.bytes), \
+            "mostHeld": \(counts.mostHeld), \
+            "longestWaitSeconds": \((counts.longestWait / .seconds(1)).rounded(to: 10))}
             """)
     }
 }

@@ -71,6 +71,7 @@ package final class SimulatedLine: MemoryLine {
     package func carry(_ load: MemoryLoad, from sender: MemoryTransport, to receiver: MemoryTransport) {
         switch state {
         case .open, .stalled:
+            if case .abort = load { queue.removeAll() }
             for piece in pieces(of: load) { enqueue(piece, to: receiver) }
         case .lost:
             break

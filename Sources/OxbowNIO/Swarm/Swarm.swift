@@ -126,6 +126,8 @@ package final class Swarm: Sendable {
     package func close(completion: @escaping @Sendable () -> Void) {
         let connections: [ConnectionDriver]? = state.withLock { state in
             state.isClosed = true
+            // They refer back to the swarm. A connection that is being closed takes no new stream.
+            state.handlers = [:]
             for dial in state.dials.values { dial.task.cancel() }
             guard !state.connections.isEmpty else { return nil }
             state.drainWaiters.append(completion)

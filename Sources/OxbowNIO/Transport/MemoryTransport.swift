@@ -19,6 +19,8 @@ package enum MemoryLoad {
     case bytes(ByteBuffer)
     /// Nothing follows.
     case end
+    /// The sender has closed without waiting for anything: what is under way is lost.
+    case abort
 }
 
 /// Carries loads from one end of a pipe to the other in place of the pipe's own delay: late, in pieces, or never, as a
@@ -95,7 +97,7 @@ package final class MemoryTransport: ByteTransport, @unchecked Sendable {
     package func close(discarding: Bool) {
         guard !isClosing else { return }
         isClosing = true
-        if let line { carry(.end, on: line) } else { send { $0.end() } }
+        if let line { carry(discarding ? .abort : .end, on: line) } else { send { $0.end() } }
         eventLoop.execute { self.closed() }
     }
 
@@ -124,6 +126,7 @@ package final class MemoryTransport: ByteTransport, @unchecked Sendable {
         switch load {
         case .bytes(let buffer): arrive(buffer)
         case .end: end()
+        case .abort: cutHere()
         }
     }
 

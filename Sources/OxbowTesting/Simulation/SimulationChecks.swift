@@ -47,6 +47,9 @@ package struct SimulationCounts: Hashable, Sendable {
     package var aborted = 0
     package var bytes = 0
     package var virtualTime = Duration.zero
+    /// The longest time that a run took from its last disturbance to its end, and the most that a stream held.
+    package var longestWait = Duration.zero
+    package var mostHeld = 0
 
     package init() {}
 
@@ -75,6 +78,8 @@ package struct SimulationCounts: Hashable, Sendable {
         sum.aborted += other.aborted
         sum.bytes += other.bytes
         sum.virtualTime += other.virtualTime
+        sum.longestWait = max(sum.longestWait, other.longestWait)
+        sum.mostHeld = max(sum.mostHeld, other.mostHeld)
     }
 }
 

@@ -41,14 +41,16 @@ package final class SimulationRun: @unchecked Sendable {
         connect()
         begin()
         let isOver = waitUntilOver()
+        counts.longestWait = world.now - max(beganAt, disturbedAt)
         if !isOver { violations += hung() }
         violations += waitUntilQuiet()
         // A stream may have reached its acceptor only when the network was whole again.
         if isOver { _ = waitUntilOver() }
         violations += check()
         counts.virtualTime = world.now
-        violations += finish()
         counts.events = events
+        counts.mostHeld = applications.reduce(0) { max($0, $1?.mostHeld ?? 0) }
+        violations += finish()
         return violations
     }
 
@@ -294,6 +296,7 @@ package final class SimulationRun: @unchecked Sendable {
         var violations: [SimulationViolation] = []
         weak var leaked: LogicalStream?
         var watches: [SimulationWatch] = applications.compactMap { $0 }.map { SimulationWatch($0.name, $0.logical) }
+        watches += hosts.enumerated().map { SimulationWatch("host \($0.offset)", $0.element.swarm) }
         for (index, link) in links.enumerated() {
             watches += link.ends.values.map { SimulationWatch("line \(index)", $0) }
         }

@@ -63,8 +63,11 @@ package struct SimulationScenario: Sendable {
         case .once, .toTLS: break
         case .chain:
             let side: SimulationPlan.Side = initiator == .other ? .opener : .acceptor
-            // The responder is complete one way before the initiator: its own wish arrives in the middle of it.
-            plan.moves.append(.init(at: at + .milliseconds(80), by: side, to: 2))
+            // With the initiator's end behind it the responder is complete as soon as it has accepted, and its Migrate on
+            // the quickest line overtakes its own answer; else it asks when the hand-off is just over.
+            let hasEnded =
+                (use, initiator) == (.halfClosedByOpener, .opener) || (use, initiator) == (.halfClosedByOther, .other)
+            plan.moves.append(.init(at: at + .milliseconds(hasEnded ? 30 : 80), by: side, to: 2))
         case .prunedByInitiator: plan.pruning = .byInitiator
         case .prunedByResponder: plan.pruning = .byResponder
         case .prunedAbruptly: plan.pruning = .abruptly
