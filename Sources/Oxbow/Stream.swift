@@ -29,7 +29,7 @@ public struct Stream: Sendable {
     /// The connection on which the stream writes now; nil before it is open and after its end.
     public var connection: ConnectionPath? { logical.snapshot.path }
     /// Each migration and each attempt, of either side: from where to where, how it ended and how long that took. The
-    /// newest `StreamLimits.rememberedMigrations`.
+    /// newest `StreamLimits.migrationRecords`.
     public var migrations: [MigrationRecord] { logical.snapshot.migrations }
     /// How often the stream has moved.
     public var migrationCount: Int { logical.snapshot.migrationCount }

@@ -108,7 +108,7 @@ import Testing
     @Test("As many records as are asked for, the newest; the totals go on", arguments: [0, 1, 3])
     func bounded(_ limit: Int) throws {
         let world = SimulatedWorld()
-        let left = world.makeHost { $0.stream.rememberedMigrations = limit }
+        let left = world.makeHost { $0.stream.migrationRecords = limit }
         let right = world.makeHost()
         right.serve(bulk)
         let links = [world.connect(left, right), world.connect(left, right)]

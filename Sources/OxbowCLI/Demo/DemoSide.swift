@@ -143,7 +143,7 @@ extension DemoPlan {
         configuration.security = SecurityProtocol(rawValue: security).map { [$0] } ?? configuration.security
         // Those that stand, and as many that are on their way out.
         configuration.swarm.limits.connectionsPerPeer = 2 * connections
-        configuration.swarm.stream.rememberedMigrations = max(1, migrations)
+        configuration.swarm.stream.migrationRecords = max(1, migrations)
         // Eight for each move, and some for the beginning and the end.
         if isTraced { configuration.swarm.stream.traceEvents = 10 * migrations + 32 }
         return configuration

@@ -80,7 +80,7 @@ package final class LogicalStream: Sendable {
         init(machine: MigrationMachine, protocolID: ProtocolID?, limits: StreamLimits) {
             self.machine = machine
             self.protocolID = protocolID
-            gauge = MigrationGauge(maximumRecords: limits.rememberedMigrations)
+            gauge = MigrationGauge(maximumRecords: limits.migrationRecords)
             if limits.traceEvents > 0 { trace = TraceRing(limit: limits.traceEvents) }
         }
     }
@@ -117,7 +117,7 @@ public struct StreamLimits: Hashable, Sendable {
     /// How long a stream that the application is done with waits for the peer's end (SM-F8).
     public var lingerTimeout: Duration = .seconds(30)
     /// How many records of migrations a stream remembers: the newest ones.
-    public var rememberedMigrations = 32
+    public var migrationRecords = 16
     /// How many events of its life a stream remembers for its trace: the newest ones; none by default, and then a trace
     /// costs nothing. With a trace nothing is added per frame either: an event carries sums that are kept anyway.
     public var traceEvents = 0

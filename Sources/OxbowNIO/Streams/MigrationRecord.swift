@@ -67,7 +67,7 @@ public struct MigrationRecord: Hashable, Sendable {
     public internal(set) var number = 0
     /// How it ended.
     public internal(set) var outcome = MigrationOutcome.completed
-    /// Which side asked: this one, as ``MigrationRole/initiator``, or the peer.
+    /// Which side asked: this one, as `MigrationRole.initiator`, or the peer.
     public internal(set) var role = MigrationRole.initiator
     /// The stream's id before, and the one that the target gives it.
     public internal(set) var fromID: UInt64 = 0
