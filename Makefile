@@ -7,6 +7,7 @@ SHELL := /bin/bash
 # OXBOW_STRICT=1 in the environment turns warnings into errors, as CI does; it passes through to every build.
 SWIFT ?= swift
 OXBOW := .build/release/oxbow
+SIMULATE := .build/release/oxbow-simulate
 JSON_FLAG := $(if $(JSON),--json)
 
 .PHONY: help
@@ -23,6 +24,8 @@ build: bootstrap ## Build everything, for debugging
 
 $(OXBOW): FORCE
 	$(SWIFT) build -c release --product oxbow
+$(SIMULATE): FORCE
+	$(SWIFT) build -c release --product oxbow-simulate
 FORCE:
 
 .PHONY: demo
@@ -46,6 +49,11 @@ interop: ## Run against libp2p peers of others: QUICK=1, ONLY='go/tls/*', WRITE=
 .PHONY: bench
 bench: bootstrap ## Measure speed beside references in the same run: SECONDS=per measurement
 	@Benchmarks/run $(if $(SECONDS),--seconds $(SECONDS)) $(JSON_FLAG)
+
+.PHONY: simulate
+simulate: bootstrap $(SIMULATE) ## Whole hosts with faults in virtual time: SEEDS=1000 EVERY=1 FAULTS=3; SEED=n or POINT=n replays one
+	@$(SIMULATE) --seeds $(or $(SEEDS),1000) --every $(or $(EVERY),1) --faults $(or $(FAULTS),3) \
+		$(if $(SEED),--seed $(SEED)) $(if $(POINT),--point $(POINT)) $(JSON_FLAG)
 
 .PHONY: docs
 docs: bootstrap ## Build the documentation of the library's targets

@@ -29,6 +29,7 @@ let package = Package(
     products: [
         .library(name: "Oxbow", targets: ["Oxbow"]),
         .executable(name: "oxbow", targets: ["OxbowCLI"]),
+        .executable(name: "oxbow-simulate", targets: ["OxbowSimulate"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
@@ -93,9 +94,15 @@ let package = Package(
             [
                 "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
                 "OxbowProtocols", "OxbowUpgrade", "OxbowNIO", "Oxbow",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),
+        .executableTarget(
+            name: "OxbowSimulate",
+            dependencies: [
+                "OxbowCore", "OxbowTesting", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: oxbow + strict),
 
         tests("OxbowStyleTests", []),
         tests(

@@ -35,7 +35,7 @@ extension Peer {
     /// Sends `upload` bytes, asks for `download` bytes, and measures both (`/perf/1.0.0`).
     ///
     /// - Parameter connection: where to open the stream; the best connection when nil.
-    /// - Throws: `PerfError` when the peer doesn't keep to the protocol, ``StreamError`` when the stream fails.
+    /// - Throws: `PerfError` when the peer doesn't keep to the protocol, `StreamError` when the stream fails.
     public func perf(upload: UInt64, download: UInt64, on connection: Connection? = nil) async throws -> PerfResult {
         try await withStream([Perf.protocolID], on: connection) { stream in
             let run = PerfRun(PerfClient(upload: upload, download: download))

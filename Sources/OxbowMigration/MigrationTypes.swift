@@ -59,6 +59,9 @@ public enum MigrationRefusal: Error, Hashable, Sendable, CustomStringConvertible
     case underWay
     /// The stream is at its end.
     case ended
+    /// The application has not read all that came before the last migration: a further leg would be one window more than
+    /// a stream may hold (SM-M6).
+    case unread
     /// The peer denied a migration of this stream before (SM-F1).
     case denied
     /// The bound on concurrent migrations or on labelled streams with the peer is reached (SM-F10).
@@ -72,6 +75,7 @@ public enum MigrationRefusal: Error, Hashable, Sendable, CustomStringConvertible
         case .notNegotiated: "the peer has not answered the stream's negotiation yet; try again once it has"
         case .underWay: "a migration of this stream is under way already"
         case .ended: "the stream has ended"
+        case .unread: "what came before the last migration has not been read; try again once it has"
         case .denied: "the peer denied to migrate this stream"
         case .tooMany(let limit):
             "\(limit) migrations or labelled streams with this peer, which is the limit; try again later"

@@ -11,11 +11,13 @@ package final class SimulatedHost: @unchecked Sendable {
     package let identity: PrivateKey
     unowned let world: SimulatedWorld
     package private(set) var events: [SwarmEvent] = []
+    /// Called for each event.
+    package var onEvent: ((SwarmEvent) -> Void)?
     /// The streams that peers opened, in the order in which they came.
     package private(set) var accepted: [SimulatedStream] = []
 
     init(
-        world: SimulatedWorld, identity: PrivateKey, security: [ProtocolID],
+        world: SimulatedWorld, identity: PrivateKey, security: [ProtocolID], labelStart: UInt64,
         _ configure: (inout SwarmConfiguration) -> Void
     ) {
         self.world = world
@@ -29,9 +31,12 @@ package final class SimulatedHost: @unchecked Sendable {
             let log = EventLog()
             swarm = Swarm(
                 upgrade: upgrade, configuration: configuration, unixTime: { 1_800_000_000 },
-                labelStart: { 1_000_000 }, eventSink: { log.sink?($0) })
+                labelStart: { labelStart }, eventSink: { log.sink?($0) })
             swarm.registerServices()
-            log.sink = { [unowned self] in events.append($0) }
+            log.sink = { [unowned self] event in
+                events.append(event)
+                onEvent?(event)
+            }
         } catch { preconditionFailure("a simulated host can't be made: \(error)") }
     }
 

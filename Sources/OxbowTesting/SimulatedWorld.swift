@@ -23,10 +23,12 @@ package final class SimulatedWorld: @unchecked Sendable {
 
     /// Adds a host. The first has the lowest peer id, and so on.
     package func makeHost(
-        security: [ProtocolID] = ["/noise"], _ configure: (inout SwarmConfiguration) -> Void = { _ in }
+        security: [ProtocolID] = ["/noise"], labelStart: UInt64 = 1_000_000,
+        _ configure: (inout SwarmConfiguration) -> Void = { _ in }
     ) -> SimulatedHost {
         precondition(hosts.count < FixedKeys.all.count, "a world has at most \(FixedKeys.all.count) hosts")
-        let host = SimulatedHost(world: self, identity: FixedKeys.all[hosts.count], security: security, configure)
+        let host = SimulatedHost(
+            world: self, identity: FixedKeys.all[hosts.count], security: security, labelStart: labelStart, configure)
         hosts.append(host)
         return host
     }
@@ -48,7 +50,25 @@ package final class SimulatedWorld: @unchecked Sendable {
         _ dialer: SimulatedHost, _ listener: SimulatedHost, delay: Duration
     ) -> SimulatedLink {
         let (near, far) = MemoryTransport.pair(loop, loop, link: MemoryLink(delay: delay))
-        let link = SimulatedLink(near: near, far: far, delay: delay)
+        return beginConnecting(dialer, listener, SimulatedLink(near: near, far: far, delay: delay))
+    }
+
+    /// Connects two hosts over lines with conditions of their own, one for each direction, and waits for nothing.
+    package func beginConnecting(
+        _ dialer: SimulatedHost, _ listener: SimulatedHost, there: LineConditions, back: LineConditions
+    ) -> SimulatedLink {
+        let (near, far) = MemoryTransport.pair(loop, loop)
+        let link = SimulatedLink(near: near, far: far, delay: max(there.delay, back.delay))
+        link.lines = [
+            SimulatedLine(from: near, there, seed: 1, loop), SimulatedLine(from: far, back, seed: 2, loop),
+        ]
+        return beginConnecting(dialer, listener, link)
+    }
+
+    private func beginConnecting(
+        _ dialer: SimulatedHost, _ listener: SimulatedHost, _ link: SimulatedLink
+    ) -> SimulatedLink {
+        let (near, far) = (link.near, link.far)
         let listening = listener.swarm.adopt(far, role: .listener)
         let dialing = dialer.swarm.adopt(near, role: .dialer, expectedPeer: listener.id) { link.result = $0 }
         link.ends = [dialer.id: dialing, listener.id: listening].compactMapValues { $0 }
@@ -115,6 +135,12 @@ package final class SimulatedWorld: @unchecked Sendable {
         try? loop.syncShutdownGracefully()
         return left
     }
+
+    /// Lets go of everything, so that what still lives then is kept alive by something else.
+    package func forget() {
+        for link in links { (link.near.line, link.far.line) = (nil, nil) }
+        (links, hosts) = ([], [])
+    }
 }
 
 /// One connection between two hosts: its two ends and the line between them.
@@ -125,6 +151,8 @@ package final class SimulatedLink: @unchecked Sendable {
     /// What came of the dial.
     package internal(set) var result: Result<ConnectionDriver, ConnectionError>?
     var ends: [PeerID: ConnectionDriver] = [:]
+    /// From near to far, and back; none: the pipe's own delay is all there is.
+    package internal(set) var lines: [SimulatedLine] = []
 
     init(near: MemoryTransport, far: MemoryTransport, delay: Duration) {
         (self.near, self.far, self.delay) = (near, far, delay)
@@ -143,10 +171,12 @@ package final class SimulatedLink: @unchecked Sendable {
 
     /// Nothing gets through any more, and nobody is told.
     package func stall() {
+        for line in lines { line.stall() }
         (near.isStalled, far.isStalled) = (true, true)
     }
 
     package func heal() {
+        for line in lines { line.heal() }
         (near.isStalled, far.isStalled) = (false, false)
     }
 

@@ -12,23 +12,7 @@ import Testing
 
 /// The queues of a logical stream, with a stub for its connection.
 @Suite struct LogicalStreamTests {
-    private final class Carrier: LegCarrier, @unchecked Sendable {
-        let loop = EmbeddedEventLoop()
-        var eventLoop: any EventLoop { loop }
-        let path = ConnectionPath(
-            id: ConnectionID(rawValue: 1), role: .dialer, localAddress: nil, remoteAddress: nil)
-        var wakes = 0
-        var releases: [UInt32?] = []
-
-        func wake(_ token: LegToken) { wakes += 1 }
-        func release(_ token: LegToken, resetCode: UInt32?) { releases.append(resetCode) }
-    }
-
-    private final class Observer: LogicalStreamObserver {
-        func stream(_ stream: LogicalStream, did event: LogicalStreamEvent) {}
-    }
-
-    private let carrier = Carrier()
+    private let carrier = StubCarrier()
     private let source = LegToken(rawValue: 1)
     private let now = Instant(nanoseconds: 0)
     private let limits: StreamLimits = {
@@ -38,11 +22,7 @@ import Testing
     }()
 
     private func makeStream() -> LogicalStream {
-        let stream = LogicalStream(
-            key: StreamKey(rawValue: 1), candidates: [bulk], peer: FixedKeys.all[0].publicKey.peerID, isOutbound: true,
-            machine: MigrationMachine(id: 0, isLowerPeer: true, isNegotiated: true), limits: limits,
-            observer: Observer())
-        stream.bindSource(source, carrier: carrier)
+        let stream = carrier.makeStream(on: source, limits: limits)
         carrier.wakes = 0
         return stream
     }

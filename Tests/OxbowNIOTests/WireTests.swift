@@ -72,19 +72,60 @@ import Testing
         #expect(frames == [opening, data(4, .fin, flight + RawPeer.flight([echo]) + [UInt8]("hello".utf8))])
     }
 
-    @Test("A label costs its flight and nothing per byte: a megabyte has the same frames but for it (P12)")
-    func nothingPerByte() throws {
-        func sum(isMigratable: Bool) throws -> (payload: Int, count: Int, label: UInt64?) {
-            let (frames, label) = try frames(of: [Self.migration], isMigratable: isMigratable) { stream, _ in
-                stream.send(1 << 20, chunk: 10_000, each: .milliseconds(1))
-            }
-            return (frames.reduce(0) { $0 + $1.payload.count }, frames.count, label)
+    /// How many bytes the tests of whole streams send, in pieces of a prime number of bytes.
+    private let size = 1 << 20
+    private let piece = 9_973
+
+    private func payload(_ frames: [RawPeer.Frame]) -> [UInt8] { frames.flatMap(\.payload) }
+
+    /// That `labelled` is `plain` frame by frame and byte by byte, but for `flight` in front of the first data.
+    private func expect(
+        _ labelled: [RawPeer.Frame], toBe plain: [RawPeer.Frame], behind flight: [UInt8],
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        var expected = plain
+        let index = try #require(plain.firstIndex { !$0.payload.isEmpty })
+        expected[index].payload = flight + plain[index].payload
+        expected[index].header.length += UInt32(flight.count)
+        #expect(labelled.count == expected.count, sourceLocation: sourceLocation)
+        for (number, pair) in zip(labelled, expected).enumerated() where pair.0 != pair.1 {
+            Issue.record("frame \(number) differs: \(pair.0.header)", sourceLocation: sourceLocation)
         }
-        let (plain, labelled) = (try sum(isMigratable: false), try sum(isMigratable: true))
+    }
+
+    @Test("Who opens: a labelled megabyte is the plain one's frames, each byte of them, behind the label (P12)")
+    func openersFrames() throws {
+        func send(isMigratable: Bool) throws -> (frames: [RawPeer.Frame], label: UInt64?) {
+            try frames(of: [Self.migration], isMigratable: isMigratable) { [size, piece] stream, _ in
+                stream.send(size, chunk: piece, each: .milliseconds(1))
+            }
+        }
+        let (plain, labelled) = (try send(isMigratable: false), try send(isMigratable: true))
         let id = try #require(labelled.label)
+        #expect(plain.label == nil)
+        let name = RawPeer.flight([echo])
+        #expect(payload(plain.frames) == name + Pattern.bytes(from: 0, count: size).readableBytesView)
         let flight = RawPeer.flight([Self.migration]) + StreamMigrationMessage.label(id: id).encodedDelimited()
-        #expect(plain.payload == RawPeer.flight([echo]).count + 1 << 20)
-        #expect(labelled.payload == plain.payload + flight.count)
-        #expect(labelled.count == plain.count)
+        try expect(labelled.frames, toBe: plain.frames, behind: flight)
+    }
+
+    @Test("Who accepts: a labelled megabyte back is the plain one's frames, each byte, behind the name (P12)")
+    func acceptorsFrames() throws {
+        func receive(_ opening: [UInt8]) throws -> [RawPeer.Frame] {
+            let scene = try RawScene()
+            scene.host.serve(bulk) { [size, piece] in $0.send(size, chunk: piece, each: .milliseconds(1)) }
+            scene.peer.send(
+                .init(YamuxFrameHeader(type: .data, flags: .syn, streamID: 1, length: UInt32(opening.count)), opening),
+                .init(YamuxFrameHeader(type: .windowUpdate, flags: [], streamID: 1, length: 8 << 20)),
+                .init(YamuxFrameHeader(type: .data, flags: .fin, streamID: 1, length: 0)))
+            scene.world.run(for: .seconds(1))
+            let frames = scene.peer.frames.filter { $0.header.streamID == 1 }
+            scene.end()
+            return frames
+        }
+        let plain = try receive(RawPeer.flight([bulk]))
+        let labelled = try receive(RawScene.label(7, bulk))
+        #expect(payload(plain) == RawPeer.flight([bulk]) + Pattern.bytes(from: 0, count: size).readableBytesView)
+        try expect(labelled, toBe: plain, behind: RawPeer.flight([Self.migration]))
     }
 }

@@ -45,6 +45,7 @@ let layers: [Layer] = [
     .driver("OxbowNIO", machines),
     .driver("Oxbow", machines.union(["OxbowNIO"])),
     .driver("OxbowTesting", machines.union(["OxbowNIO", "Oxbow"])),
+    .driver("OxbowSimulate", ["OxbowCore", "OxbowTesting"]),
     .driver("OxbowCLI", ["OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowMigration", "OxbowNIO", "Oxbow"]),
 ]
 

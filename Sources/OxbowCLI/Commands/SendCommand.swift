@@ -109,7 +109,7 @@ struct SendCommand: OxbowSubcommand {
         } catch let refusal as MigrationRefusal {
             switch refusal {
             case .ended: return false
-            case .notNegotiated, .underWay: return true
+            case .notNegotiated, .underWay, .unread: return true
             case .notLabelled, .denied, .tooMany, .idsExhausted:
                 StandardError.write(line: "oxbow: the stream stays where it is: \(refusal)")
                 return false

@@ -203,8 +203,15 @@ extension ConnectionDriver {
     }
 
     /// Resets a stream that the peer opened, and counts that against the peer.
+    ///
+    /// A `na` that isn't framed yet would be lost with a reset, and the opener would never learn that it is the label that
+    /// isn't understood here (SM-L1): then the stream ends behind it, in order.
     private func refuse(_ stream: UnderlyingStream, code: UInt32) {
-        reset(stream, code: code)
+        if stream.prefix.readableBytes > 0 {
+            drop(stream, resetCode: nil)
+        } else {
+            reset(stream, code: code)
+        }
         do throws(YamuxError) { try session?.countStreamError(at: now) } catch { end(.muxer(error)) }
     }
 

@@ -146,7 +146,7 @@ extension ConnectionDriver {
     }
 
     /// Ends an underlying stream that belongs to nobody: with a reset, or in order.
-    private func drop(_ stream: UnderlyingStream, resetCode: UInt32?) {
+    func drop(_ stream: UnderlyingStream, resetCode: UInt32?) {
         if case .held = stream.stage { owner.forgetHeld(stream.token, because: .closed, on: self) }
         stream.stage = .released
         stream.waiting = []

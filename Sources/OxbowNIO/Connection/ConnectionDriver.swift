@@ -234,13 +234,16 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
         isDraining = true
         usable.store(false, ordering: .relaxed)
         closeDeadline = now + limits.closeTimeout
-        for stream in Array(streams.values) where !stream.owesBytes {
+        for stream in streamsInOrder where !stream.owesBytes {
             session?.setPending(stream.id, bytes: 0)
             remove(stream)
             streamLost(stream, cause: .connectionLost(.closedLocally))
         }
         refuseWaitingOpens()
     }
+
+    /// In the order of their ids: what happens to many at once happens in the same order in each run.
+    private var streamsInOrder: [UnderlyingStream] { streams.values.sorted { $0.id.rawValue < $1.id.rawValue } }
 
     private func endDrained() {
         guard isDraining, failure == nil, transport.isWritable, !streams.values.contains(where: \.owesBytes)
@@ -256,7 +259,7 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
 
     private func dropStreams() {
         guard let failure else { return }
-        let lost = streams.values
+        let lost = streamsInOrder
         streams = [:]
         streamIDs = [:]
         negotiationDeadlines = []

@@ -16,6 +16,10 @@ package final class LoopStream: @unchecked Sendable {
     package let eventLoop: any EventLoop
     private var handler: ((Event) -> Void)?
     private var deadline: Scheduled<Void>?
+    private var isPaused = false
+    private var isWaiting = false
+    /// What was read before a pause: its window goes back behind it.
+    private var unreturned = 0
 
     package init(_ stream: LogicalStream, on eventLoop: any EventLoop) {
         self.stream = stream
@@ -34,6 +38,20 @@ package final class LoopStream: @unchecked Sendable {
         read(returning: 0)
     }
 
+    /// Reads nothing more until ``resume()``, beyond the batch that is being handed over, and gives no window back.
+    package func pause() {
+        isPaused = true
+    }
+
+    package func resume() {
+        guard isPaused else { return }
+        isPaused = false
+        guard !isWaiting else { return }
+        let returned = unreturned
+        unreturned = 0
+        read(returning: returned)
+    }
+
     /// Queues `bytes` if there is room.
     ///
     /// - Returns: false when there is none, or the stream can't be written any more: then nothing was queued.
@@ -49,6 +67,8 @@ package final class LoopStream: @unchecked Sendable {
         handler = nil
         deadline?.cancel()
         deadline = nil
+        if unreturned > 0 { stream.returnCredit(unreturned) }
+        unreturned = 0
     }
 
     /// Both sides are done with it, or it is given up.
@@ -68,17 +88,30 @@ package final class LoopStream: @unchecked Sendable {
         stream.reset(code: code)
     }
 
+    private func woken() {
+        isWaiting = false
+        read(returning: 0)
+    }
+
     private func read(returning returned: Int) {
         var returned = returned
         while handler != nil {
-            let waiter = ReaderWaiter.loop { [self] in
-                eventLoop.inEventLoop ? read(returning: 0) : eventLoop.execute { self.read(returning: 0) }
+            guard !isPaused else {
+                unreturned += returned
+                return
             }
-            switch stream.read(returning: returned, orWait: waiter) {
+            let waiter = ReaderWaiter.loop { [self] in
+                eventLoop.inEventLoop ? woken() : eventLoop.execute { self.woken() }
+            }
+            let outcome = stream.read(returning: returned, orWait: waiter)
+            // It is given back now, whatever follows.
+            returned = 0
+            switch outcome {
             case .buffers(let buffers):
                 returned = buffers.reduce(0) { $0 + $1.readableBytes }
                 for buffer in buffers { handler?(.bytes(buffer)) }
             case .wait:
+                isWaiting = true
                 return
             case .end:
                 conclude(.end)

@@ -23,29 +23,33 @@ extension LogicalStream {
     ///
     /// - Parameter returned: bytes of earlier reads that the application is done with: their window goes back.
     func read(returning returned: Int, orWait waiter: ReaderWaiter?) -> ReadOutcome {
-        let (outcome, wake) = state.withLock { state -> (ReadOutcome, (any LegCarrier, LegToken)?) in
-            let wake = state.giveBack(returned, portion: limits.creditPortion)
+        let (outcome, effect) = state.withLock { state -> (ReadOutcome, CreditEffect) in
+            let effect = state.giveBack(returned, portion: limits.creditPortion)
             if !state.inbound.isEmpty {
                 var batch = Deque<ByteBuffer>()
                 swap(&batch, &state.inbound)
-                return (.buffers(batch), wake)
+                return (.buffers(batch), effect)
             }
-            if state.isReadClosed { return (.failed(state.failure ?? .closed), wake) }
-            if state.isAtEOF { return (.end, wake) }
-            if let failure = state.failure { return (.failed(failure), wake) }
-            guard let waiter else { return (.wait, wake) }
-            guard state.reader == nil else { return (.failed(.concurrentRead), wake) }
+            if state.isReadClosed { return (.failed(state.failure ?? .closed), effect) }
+            if state.isAtEOF { return (.end, effect) }
+            if let failure = state.failure { return (.failed(failure), effect) }
+            guard let waiter else { return (.wait, effect) }
+            guard state.reader == nil else { return (.failed(.concurrentRead), effect) }
             state.reader = waiter
-            return (.wait, wake)
+            return (.wait, effect)
         }
-        if let (carrier, token) = wake { carrier.wake(token) }
+        follow(effect)
         return outcome
+    }
+
+    private func follow(_ effect: CreditEffect) {
+        if let (carrier, token) = effect.wake { carrier.wake(token) }
+        if effect.hasCaughtUp { observer.stream(self, did: .caughtUp) }
     }
 
     /// Gives back the window of bytes that the application is done with.
     func returnCredit(_ count: Int) {
-        let wake = state.withLock { $0.giveBack(count, portion: limits.creditPortion) }
-        if let (carrier, token) = wake { carrier.wake(token) }
+        follow(state.withLock { $0.giveBack(count, portion: limits.creditPortion) })
     }
 
     /// Ends the wait of a reader whose task was cancelled.
@@ -128,6 +132,7 @@ extension LogicalStream {
             effects.reader = state.takeReader()
             guard state.failure == nil else { return }
             state.credit += state.unreturnedBytes - state.staleBytes
+            if state.staleBytes > 0 { effects.events.append(.caughtUp) }
             (state.unreturnedBytes, state.staleBytes) = (0, 0)
             if let leg = state.legs[state.machine.readLeg] { effects.wakes.append((leg.carrier, leg.token)) }
             startLinger(&state)
@@ -183,18 +188,26 @@ extension LogicalStream {
 
 extension LogicalStream.State {
     /// The window of `count` bytes can go back. Bytes of earlier legs owe nothing to the present one.
-    fileprivate mutating func giveBack(_ count: Int, portion: Int) -> (any LegCarrier, LegToken)? {
-        guard count > 0, failure == nil, !isReadClosed else { return nil }
+    fileprivate mutating func giveBack(_ count: Int, portion: Int) -> CreditEffect {
+        guard count > 0, failure == nil, !isReadClosed else { return CreditEffect() }
         precondition(count <= unreturnedBytes, "more window given back than bytes arrived")
         unreturnedBytes -= count
         let stale = min(count, staleBytes)
         staleBytes -= stale
         credit += count - stale
-        guard credit >= min(portion, YamuxConfiguration.initialWindow / 2), let leg = legs[machine.readLeg] else {
-            return nil
+        var effect = CreditEffect(hasCaughtUp: stale > 0 && staleBytes == 0)
+        if credit >= min(portion, YamuxConfiguration.initialWindow / 2), let leg = legs[machine.readLeg] {
+            effect.wake = (leg.carrier, leg.token)
         }
-        return (leg.carrier, leg.token)
+        return effect
     }
+}
+
+/// What follows from window that goes back.
+private struct CreditEffect {
+    var wake: (any LegCarrier, LegToken)?
+    /// Nothing is left of what came before the last migration.
+    var hasCaughtUp = false
 }
 
 /// Numbers that are never given twice in a process.

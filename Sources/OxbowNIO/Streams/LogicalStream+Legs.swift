@@ -192,6 +192,8 @@ extension LogicalStream {
     ) -> Result<UInt64, MigrationRefusal> {
         change { state, _ in
             do throws(MigrationRefusal) {
+                // The window of the leg before the last one is still full of what it brought (SM-M6).
+                if isBehind(state), !state.machine.isMigrating, !state.machine.isEnded { throw .unread }
                 try state.machine.begin(target: id, at: now)
             } catch {
                 return .failure(error)
@@ -247,6 +249,11 @@ extension LogicalStream {
         }
     }
 
+    /// Whether the application has not used all that came before the last migration.
+    private func isBehind(_ state: borrowing State) -> Bool {
+        state.staleBytes > 0 && state.staleBytes > batch.withLock { $0.used }
+    }
+
     /// Judges the peer's Migrate and, when it passes, arms the state for it. The caller lets the Ack out afterwards
     /// (SM-M3).
     ///
@@ -257,6 +264,12 @@ extension LogicalStream {
         change { state, effects in
             let judgement = state.machine.judge(from: from)
             guard judgement != .hold else { return judgement }
+            // With what came before the last migration this leg would be the third whose window may be full (SM-M6): it
+            // waits until the application has read that.
+            guard judgement != .accept || !isBehind(state) else {
+                batch.withLock { $0.returnsAtOnce = true }
+                return .hold
+            }
             var record = MigrationRecord()
             (record.role, record.fromID, record.toID, record.started) = (.responder, from, id, arrived)
             (record.from, record.to) = (state.legs.source?.carrier.path, carrier.path)

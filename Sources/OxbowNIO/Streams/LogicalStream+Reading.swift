@@ -9,6 +9,8 @@ struct ReadBatch {
     var buffers = Deque<ByteBuffer>()
     /// Bytes that the application got since window was given back last.
     var used = 0
+    /// A Migrate waits for them (SM-M6): they go back as soon as the batch is used up.
+    var returnsAtOnce = false
 }
 
 // Reading by a task.
@@ -41,8 +43,10 @@ extension LogicalStream {
                 buffer = batch.buffers[0].readSlice(length: maximum)
             }
             batch.used += buffer?.readableBytes ?? 0
-            guard batch.used >= limits.creditPortion else { return (buffer, 0) }
+            let isAwaited = batch.returnsAtOnce && batch.buffers.isEmpty
+            guard batch.used >= limits.creditPortion || isAwaited else { return (buffer, 0) }
             defer { batch.used = 0 }
+            if isAwaited { batch.returnsAtOnce = false }
             return (buffer, batch.used)
         }
         if returned > 0 { returnCredit(returned) }
@@ -112,6 +116,20 @@ extension LogicalStream {
     var timerCount: Int {
         state.withLock { ($0.watch == nil ? 0 : 1) + ($0.linger == nil ? 0 : 1) }
     }
+
+    /// Bytes of the peer's that are kept here: what the application has not read or is not done with, and what waits on
+    /// a target for the source's end (P10).
+    package var heldBytes: Int {
+        state.withLock { state in
+            state.unreturnedBytes
+                + state.legs.all.reduce(0) { sum, leg in
+                    leg.parked.reduce(sum) { $0 + $1.readableBytes }
+                }
+        }
+    }
+
+    /// Whether the connection that the stream has left may be closed abruptly, as far as this stream goes (SM-M9).
+    package var mayCloseSourceAbruptly: Bool { state.withLock { $0.machine.mayCloseSourceAbruptly } }
 
     package var snapshot: Snapshot {
         state.withLock { state in

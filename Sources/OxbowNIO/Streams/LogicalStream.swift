@@ -139,6 +139,8 @@ enum LogicalStreamEvent: Sendable {
     case labelRefused(id: UInt64)
     /// The machine has a deadline and no timer looks after it in time.
     case deadlineSet(any EventLoop)
+    /// The application has read all that came before the last migration: a further one may be judged (SM-M6).
+    case caughtUp
     /// The hand-off is complete: the id that the stream had is finished.
     case migrated(was: UInt64)
     /// A migration or an attempt is over, one way or the other.

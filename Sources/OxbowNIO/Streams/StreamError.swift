@@ -14,7 +14,7 @@ public enum StreamError: Error, Hashable, Sendable, CustomStringConvertible {
     case migration(MigrationFailure)
     /// Written after `StreamOutbound.finish()`.
     case finished
-    /// Read after ``Stream/close()``: what came was dropped.
+    /// Read after `Stream.close()`: what came was dropped.
     case closed
     /// The peer offers none of the protocols that were asked for.
     case protocolsNotSupported([ProtocolID])

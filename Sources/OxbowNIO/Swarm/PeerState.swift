@@ -56,7 +56,10 @@ package final class PeerState: Sendable {
 
     package var info: IdentifyInfo? { state.withLock { $0.info } }
     package var supportsMigration: Bool { state.withLock { $0.dialect != nil } }
-    package var liveStreams: [LogicalStream] { state.withLock { Array($0.streams.values) } }
+    /// The oldest first.
+    package var liveStreams: [LogicalStream] {
+        state.withLock { $0.streams.values.sorted { $0.key.rawValue < $1.key.rawValue } }
+    }
 
     /// Of several protocols the first that identify named, alone, so that its negotiation needs no round trip; all of
     /// them when identify named none.
@@ -127,6 +130,9 @@ extension PeerState: LogicalStreamObserver {
         switch event {
         case .negotiated:
             // A Migrate may have come before this side's answer (SM-F5).
+            break
+        case .caughtUp:
+            // Or while there was no room for a further leg.
             break
         case .deadlineSet(let loop):
             swarm.watch(stream, on: loop)

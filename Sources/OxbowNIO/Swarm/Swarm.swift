@@ -129,7 +129,7 @@ package final class Swarm: Sendable {
             for dial in state.dials.values { dial.task.cancel() }
             guard !state.connections.isEmpty else { return nil }
             state.drainWaiters.append(completion)
-            return Array(state.connections.values)
+            return state.connections.values.sorted { $0.id < $1.id }
         }
         guard let connections else { return completion() }
         for connection in connections { connection.close() }

@@ -14,6 +14,19 @@ package struct MemoryLink: Sendable {
     }
 }
 
+/// What one end of a pipe in memory sends to the other.
+package enum MemoryLoad {
+    case bytes(ByteBuffer)
+    /// Nothing follows.
+    case end
+}
+
+/// Carries loads from one end of a pipe to the other in place of the pipe's own delay: late, in pieces, or never, as a
+/// test wants it. It hands them over by ``MemoryTransport/receive(_:)``, in order.
+package protocol MemoryLine: AnyObject {
+    func carry(_ load: MemoryLoad, from sender: MemoryTransport, to receiver: MemoryTransport)
+}
+
 /// One end of a byte pipe in memory: a ``ByteTransport`` without sockets, for tests and for streams inside a process.
 ///
 /// Each end lives on an event loop of its own; they may differ. Under a loop with virtual time a link with a delay is
@@ -29,9 +42,11 @@ package final class MemoryTransport: ByteTransport, @unchecked Sendable {
     private var isDelivering = false
     private var inFlight = 0
     private var isClosing = false
-    private var isClosed = false
+    package private(set) var isClosed = false
     private var hasEnded = false
     private var stalled: [@Sendable (MemoryTransport) -> Void] = []
+    /// Carries what this end writes; nil: the link does. Both ends then live on one event loop.
+    package var line: (any MemoryLine)?
     /// Every byte that was written, when a test asked for it.
     package private(set) var sent: ByteBuffer?
     package private(set) var sentCount = 0
@@ -68,6 +83,7 @@ package final class MemoryTransport: ByteTransport, @unchecked Sendable {
         inFlight += buffer.readableBytes
         sentCount += buffer.readableBytes
         sent?.writeImmutableBuffer(buffer)
+        if let line { return carry(.bytes(buffer), on: line) }
         send { $0.arrive(buffer) }
     }
 
@@ -79,7 +95,7 @@ package final class MemoryTransport: ByteTransport, @unchecked Sendable {
     package func close(discarding: Bool) {
         guard !isClosing else { return }
         isClosing = true
-        send { $0.end() }
+        if let line { carry(.end, on: line) } else { send { $0.end() } }
         eventLoop.execute { self.closed() }
     }
 
@@ -93,6 +109,26 @@ package final class MemoryTransport: ByteTransport, @unchecked Sendable {
             other?.isClosing = true
             other?.closed()
         }
+    }
+
+    /// This end learns that the line is cut; the other one doesn't.
+    package func cutHere() {
+        eventLoop.preconditionInEventLoop()
+        isClosing = true
+        eventLoop.execute { self.closed() }
+    }
+
+    /// Takes what a ``MemoryLine`` carried here.
+    package func receive(_ load: MemoryLoad) {
+        eventLoop.preconditionInEventLoop()
+        switch load {
+        case .bytes(let buffer): arrive(buffer)
+        case .end: end()
+        }
+    }
+
+    private func carry(_ load: MemoryLoad, on line: any MemoryLine) {
+        if let other { line.carry(load, from: self, to: other) }
     }
 
     /// While true, what this end writes stays under way: the line is up and nothing comes through. On the event loop.

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// Hosts that are used against their grain.
-@Suite(.timeLimit(.minutes(1))) struct ReviewHostTests {
+@Suite(.timeLimit(.minutes(1))) struct HostMisuseTests {
     private func makeKey() throws -> PrivateKey { try PrivateKey.generate(.ed25519) }
 
     @Test("A host runs once")

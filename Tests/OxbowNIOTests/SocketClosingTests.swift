@@ -6,7 +6,7 @@ import Testing
 @testable import OxbowNIO
 
 /// Sockets that close at the wrong moment.
-@Suite struct ReviewTransportTests {
+@Suite struct SocketClosingTests {
     private final class Delegate: ByteTransportDelegate {
         var closed = 0
 

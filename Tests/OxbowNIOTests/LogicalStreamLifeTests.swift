@@ -11,38 +11,13 @@ import Testing
 @testable import OxbowNIO
 
 /// A logical stream alone: its connections are stubs.
-@Suite struct ReviewStreamTests {
-    private final class Carrier: LegCarrier, @unchecked Sendable {
-        let loop = EmbeddedEventLoop()
-        var eventLoop: any EventLoop { loop }
-        let path = ConnectionPath(
-            id: ConnectionID(rawValue: 1), role: .dialer, localAddress: nil, remoteAddress: nil)
-        var wakes = 0
-        var releases: [UInt32?] = []
-
-        func wake(_ token: LegToken) { wakes += 1 }
-        func release(_ token: LegToken, resetCode: UInt32?) { releases.append(resetCode) }
-    }
-
-    private final class Observer: LogicalStreamObserver, @unchecked Sendable {
-        var endings = 0
-
-        func stream(_ stream: LogicalStream, did event: LogicalStreamEvent) {
-            if case .ended = event { endings += 1 }
-        }
-    }
-
-    private let carrier = Carrier()
+@Suite struct LogicalStreamLifeTests {
+    private let carrier = StubCarrier()
     private let source = LegToken(rawValue: 1)
     private let now = Instant(nanoseconds: 0)
 
     private func stream(_ limits: StreamLimits = StreamLimits(), isBound: Bool = true) -> LogicalStream {
-        let machine = MigrationMachine(id: 0, isLowerPeer: true, isNegotiated: true)
-        let stream = LogicalStream(
-            key: StreamKey(rawValue: 1), candidates: [bulk], peer: FixedKeys.all[0].publicKey.peerID, isOutbound: true,
-            machine: machine, limits: limits, observer: Observer())
-        if isBound { stream.bindSource(source, carrier: carrier) }
-        return stream
+        carrier.makeStream(on: source, limits: limits, isBound: isBound)
     }
 
     // MARK: Reading

@@ -12,7 +12,7 @@ import Testing
 @testable import OxbowNIO
 
 /// Whole connections that are used against their grain.
-@Suite struct ReviewConnectionTests {
+@Suite struct ConnectionTests {
     /// A host and a hand-made peer on one connection.
     private struct Raw {
         let world: SimulatedWorld
@@ -156,6 +156,26 @@ import Testing
         let id = raw.open(101, [MigrationDialect.draft.protocolID])
         #expect(raw.peer.payload(on: id) == RawPeer.flight([]) + [3] + [UInt8]("na\n".utf8))
     }
+
+    @Test("A refusal goes out though what comes behind the refused proposal, in the same read, is no proposal (SM-L1)")
+    func refusalIsHeard() throws {
+        for flags in [[], .fin] as [YamuxFlags] {
+            let raw = try Raw { $0.isMigrationEnabled = false }
+            let id = YamuxStreamID(rawValue: 101)
+            let label: [UInt8] = [0x04, 0x0A, 0x02, 0x08, 0x00]
+            // The label in a frame of its own; both frames are read before anything is written.
+            raw.peer.send(
+                .init(
+                    YamuxFrameHeader(type: .data, flags: .syn, streamID: id, length: UInt32(Self.proposal.count)),
+                    Self.proposal),
+                .init(YamuxFrameHeader(type: .data, flags: flags, streamID: id, length: 5), label))
+            raw.world.run()
+            #expect(raw.peer.payload(on: id) == RawPeer.flight([]) + [3] + [UInt8]("na\n".utf8))
+            #expect(raw.peer.frames.last { $0.header.streamID == id }?.header.flags.contains(.fin) == true)
+        }
+    }
+
+    private static let proposal = RawPeer.flight([MigrationDialect.draft.protocolID])
 
     // MARK: Refusals
 
