@@ -30,6 +30,7 @@ public final class Host: Sendable, Service {
     let transports: SwarmTransports
     let inbound: InboundStreams
     let observers: EventObservers
+    let log: HostLog
     private let life = Mutex(Life())
 
     private struct Life {
@@ -53,9 +54,17 @@ public final class Host: Sendable, Service {
         self.observers = observers
         inbound = InboundStreams(limit: configuration.maximumWaitingStreams)
         transports = SwarmTransports(group: configuration.eventLoopGroup, memory: configuration.memoryNetwork)
+        var swarmConfiguration = configuration.swarm
+        swarmConfiguration.meter = configuration.metricsFactory.map(HostMetrics.init) ?? HostMetrics.ofProcess()
+        let log = HostLog(configuration.logger)
+        self.log = log
         swarm = Swarm(
-            upgrade: upgrade, configuration: configuration.swarm,
-            unixTime: { Int64(Date().timeIntervalSince1970) }, eventSink: { observers.send($0) })
+            upgrade: upgrade, configuration: swarmConfiguration,
+            unixTime: { Int64(Date().timeIntervalSince1970) },
+            eventSink: { event in
+                observers.send(event)
+                log.write(event)
+            })
         swarm.registerServices()
     }
 
@@ -184,15 +193,30 @@ public final class Host: Sendable, Service {
             await standing.identified(connection.id)
             return Peer(standing, host: self)
         }
-        let connection = try await swarm.dial(peer, at: addresses, transports: transports)
+        let connection = try await logged { () async throws(DialError) in
+            try await swarm.dial(peer, at: addresses, transports: transports)
+        }
         return try await identified(peer, connection)
     }
 
     /// Opens one more connection to a peer, whatever stands: a peer may have several.
     public func connectAgain(to peer: PeerID, at addresses: [Multiaddr]) async throws(DialError) -> Connection {
-        let connection = try await swarm.dialAnother(peer, at: addresses, transports: transports)
+        let connection = try await logged { () async throws(DialError) in
+            try await swarm.dialAnother(peer, at: addresses, transports: transports)
+        }
         _ = try await identified(peer, connection)
         return Connection(connection)
+    }
+
+    private func logged(
+        _ dial: () async throws(DialError) -> ConnectionDriver
+    ) async throws(DialError) -> ConnectionDriver {
+        do {
+            return try await dial()
+        } catch {
+            log.write(error)
+            throw error
+        }
     }
 
     private func identified(_ peer: PeerID, _ connection: ConnectionDriver) async throws(DialError) -> Peer {

@@ -1,3 +1,5 @@
+public import CoreMetrics
+public import Logging
 public import NIOCore
 import NIOPosix
 public import OxbowCore
@@ -35,6 +37,12 @@ public struct HostConfiguration: Sendable {
     public var maximumWaitingStreams = 1_024
     /// Events that wait for a slow observer of ``Host/events()``; older ones are dropped.
     public var maximumWaitingEvents = 1_024
+    /// Gets connections, failed dials and migrations, at the levels debug to notice; never keys or payload. The default
+    /// writes nothing.
+    public var logger = Logger(label: "oxbow") { _ in SwiftLogNoOpLogHandler() }
+    /// Where the host's metrics go. Nil is the process's own `MetricsSystem` as it is when the host is made: nothing is
+    /// counted when it was not bootstrapped by then.
+    public var metricsFactory: (any MetricsFactory)?
 
     public init(listenAddresses: [Multiaddr] = []) {
         self.listenAddresses = listenAddresses

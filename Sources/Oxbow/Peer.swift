@@ -25,15 +25,30 @@ public struct Peer: Sendable {
 
     /// Moves a live stream to another connection with the same peer. The application at either end notices nothing.
     ///
-    /// It returns when this side has handed over; the stream works all the time, also while it waits here.
+    /// It returns when this side has handed over; the stream works all the time, also while it waits here. A stream that
+    /// has just been opened is waited for until the peer has answered its negotiation (SM-M1), at most for
+    /// `ConnectionLimits.negotiationTimeout`; cancelling the task ends that wait, and nothing else.
     ///
-    /// - Returns: what was moved, and how long it took.
+    /// When the peer asks at the same moment and its attempt counts (SM-F4), the record is that of the peer's migration,
+    /// which may lead to another connection.
+    ///
+    /// - Returns: what was moved, and how long it took. All of it is final but the gap, where
+    ///   `MigrationRecord.isGapFinal` says so: ``Stream/migrations`` has the final one.
     /// - Throws: `MigrationRefusal` when it can't start, `MigrationAttemptError` when the peer denied or the target
-    ///   was lost. The stream is unharmed by either.
+    ///   was lost, `CancellationError` when the task was cancelled before it began. The stream is unharmed by each. A
+    ///   `StreamError` when the stream failed meanwhile.
     @discardableResult
     public func migrate(_ stream: Stream, to connection: Connection) async throws -> MigrationRecord {
-        try await withCheckedThrowingContinuation { continuation in
-            host.swarm.migrate(stream.logical, to: connection.driver) { continuation.resume(with: $0) }
+        let (swarm, logical) = (host.swarm, stream.logical)
+        let ticket = UniqueNumber.next()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                swarm.migrate(logical, to: connection.driver, ticket: ticket) { continuation.resume(with: $0) }
+                // A cancellation before this moment found nobody waiting.
+                if Task.isCancelled { swarm.cancelMigration(of: logical, ticket: ticket) }
+            }
+        } onCancel: {
+            swarm.cancelMigration(of: logical, ticket: ticket)
         }
     }
 

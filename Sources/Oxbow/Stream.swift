@@ -5,6 +5,10 @@ public import OxbowNIO
 /// A bidirectional stream of bytes with a peer. It stays the same while it moves between connections.
 ///
 /// One task reads, any number of tasks write. Reading is by ``inbound`` or ``read(exactly:)``; writing by ``outbound``.
+///
+/// A stream has no deadlines of its own: a wait for it ends when its task is cancelled, with `StreamError.cancelled`, and
+/// nothing is read or written by that call. So a deadline is that of the task, it composes with those of other waits, and
+/// there is nothing that a migration could lose (SM-F9).
 public struct Stream: Sendable {
     let logical: LogicalStream
 
@@ -24,11 +28,21 @@ public struct Stream: Sendable {
     public var isOutbound: Bool { logical.isOutbound }
     /// The connection on which the stream writes now; nil before it is open and after its end.
     public var connection: ConnectionPath? { logical.snapshot.path }
-    /// What was moved, from where to where, and how long that took: the newest migrations, as many as
-    /// `StreamLimits.migrationRecords`.
+    /// Each migration and each attempt, of either side: from where to where, how it ended and how long that took. The
+    /// newest `StreamLimits.migrationRecords`.
     public var migrations: [MigrationRecord] { logical.snapshot.migrations }
     /// How often the stream has moved.
     public var migrationCount: Int { logical.snapshot.migrationCount }
+    /// How often each outcome came, from the beginning.
+    public var migrationTotals: MigrationTotals { logical.snapshot.migrationTotals }
+    /// Application bytes that arrived, and that were framed, from the beginning and on all connections.
+    public var bytesRead: UInt64 { logical.snapshot.totalBytesRead }
+    public var bytesWritten: UInt64 { logical.snapshot.totalBytesWritten }
+    /// The same by underlying stream, oldest first: those that the remembered ``migrations`` left, and the present ones.
+    public var bytesByPath: [PathBytes] { logical.snapshot.bytesByPath }
+    /// What happened to the stream, drawn by `StreamTrace.timeline(width:)`. Nil unless `StreamLimits.traceEvents` asks
+    /// for it.
+    public var trace: StreamTrace? { logical.trace }
 
     /// The peer's bytes.
     public var inbound: StreamInbound { StreamInbound(logical: logical) }
@@ -49,6 +63,13 @@ public struct Stream: Sendable {
             if result.readableBytes == 0 { result = piece } else { result.writeBuffer(&piece) }
         }
         return result
+    }
+
+    /// Reads no more: reading throws `StreamError.closed`, and what the peer has sent and still sends is dropped, while
+    /// its window goes on being given back, so that a peer that writes before it reads can't block. Writing goes on.
+    /// Yamux has no message for it: the peer isn't told. It holds for the stream, whatever connection it moves to.
+    public func closeRead() {
+        logical.closeRead()
     }
 
     /// Ends the stream in order: the write side ends behind what was written, what the peer still sends is dropped.

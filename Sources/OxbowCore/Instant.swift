@@ -36,11 +36,17 @@ public struct Instant: Hashable, Sendable, Comparable {
 extension Duration {
     /// The duration in nanoseconds, clamped to what 64 bits hold (292 years either way).
     public var saturatingNanoseconds: Int64 {
+        // `components` itself traps past 64 bits of seconds: what doesn't fit is sorted out before it is asked.
+        if self >= .nanoseconds(Int64.max) { return .max }
+        if self <= .nanoseconds(Int64.min) { return .min }
         let (seconds, attoseconds) = components
+        // Where the parts overflow, the whole would only by its fraction.
         let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        guard !overflow else { return seconds < 0 ? .min : .max }
         let (sum, carried) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
-        guard !carried else { return seconds < 0 ? .min : .max }
+        guard !overflow, !carried else { return seconds < 0 ? .min : .max }
         return sum
     }
+
+    /// The duration, clamped likewise: what the standard library's clocks can add to a time without a trap.
+    public var saturated: Duration { .nanoseconds(saturatingNanoseconds) }
 }

@@ -15,6 +15,18 @@ public struct ProtocolID: Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { rawValue }
+
+    /// On the wire names are bytes, and two names are the same when their bytes are. `String` finds more names equal:
+    /// an accented letter and the same one composed of two.
+    public static func == (lhs: ProtocolID, rhs: ProtocolID) -> Bool {
+        guard lhs.rawValue.utf8.count == rhs.rawValue.utf8.count else { return false }
+        return lhs.rawValue.utf8.elementsEqual(rhs.rawValue.utf8)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        var text = rawValue
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
 }
 
 extension ProtocolID: ExpressibleByStringLiteral {

@@ -46,7 +46,8 @@ public struct MigrationMachine: Hashable, Sendable {
     public private(set) var id: UInt64?
     var phase = Phase.settled
     var source = Source()
-    var isNegotiated: Bool
+    /// Whether the answer to the stream's own negotiation was read (SM-M1).
+    public internal(set) var isNegotiated: Bool
     var isLocallyClosed = false
     var isEOFDelivered = false
     /// An attempt ended without an answer: the peer may have accepted it and handed over (SM-F2).

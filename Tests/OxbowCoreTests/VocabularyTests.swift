@@ -94,4 +94,36 @@ import Testing
         #expect((Duration.nanoseconds(Int64.max) + .nanoseconds(1)).saturatingNanoseconds == .max)
         #expect((Duration.nanoseconds(Int64.min) - .nanoseconds(1)).saturatingNanoseconds == .min)
     }
+
+    /// Past 64 bits of seconds `Duration.components` traps.
+    @Test func durationsOfAnyLengthSaturate() {
+        let longest = Duration(_high: .max, low: .max)
+        let shortest = Duration(_high: .min, low: 0)
+        #expect(longest.saturatingNanoseconds == .max && shortest.saturatingNanoseconds == .min)
+        #expect(longest.saturated == .nanoseconds(Int64.max) && shortest.saturated == .nanoseconds(Int64.min))
+        #expect(Instant(nanoseconds: -7) + longest == Instant(nanoseconds: .max - 7))
+        #expect(Instant(nanoseconds: 7) + longest == .distantFuture)
+        #expect(Instant(nanoseconds: -7) + shortest == Instant(nanoseconds: .min))
+        #expect(Duration.nanoseconds(Int64.max).saturatingNanoseconds == .max)
+        #expect(Duration.nanoseconds(Int64.max - 1).saturatingNanoseconds == .max - 1)
+        #expect(Duration.nanoseconds(Int64.min + 1).saturatingNanoseconds == .min + 1)
+        #expect(
+            Duration(secondsComponent: -9_223_372_036, attosecondsComponent: -854_775_807_999_999_999)
+                .saturatingNanoseconds == .min + 1)
+        #expect(Duration.milliseconds(-1).saturated == .milliseconds(-1))
+    }
+
+    @Test("Two protocols are the same when their bytes are, not when Unicode finds their letters alike")
+    func protocolsCompareByBytes() {
+        let composed: ProtocolID = "/caf\u{E9}"
+        let decomposed: ProtocolID = "/cafe\u{301}"
+        #expect(composed.rawValue == decomposed.rawValue, "as text they are equal")
+        #expect(composed != decomposed && Set([composed, decomposed]).count == 2)
+        // As many bytes, and equal as text all the same: two marks in either order.
+        let (first, second): (ProtocolID, ProtocolID) = ("a\u{323}\u{307}", "a\u{307}\u{323}")
+        #expect(first.rawValue == second.rawValue && first != second)
+        let same: ProtocolID = "/caf\u{E9}"
+        #expect(composed == same && composed.hashValue == same.hashValue)
+        #expect([composed: 1][decomposed] == nil)
+    }
 }

@@ -91,7 +91,7 @@ import Testing
     func tinyParkedFrames() {
         let stream = stream()
         let target = LegToken(rawValue: 2)
-        #expect(stream.judge(from: 0, target: 1, token: target, carrier: carrier, at: now) == .accept)
+        #expect(stream.judge(from: 0, target: 1, token: target, carrier: carrier, arrived: now, at: now) == .accept)
         for _ in 0..<10_000 { stream.received(ByteBuffer(repeating: 1, count: 1), on: target, at: now) }
         let parked = stream.state.withLock { $0.legs.target?.parked.count ?? 0 }
         #expect((1...10).contains(parked))
@@ -109,14 +109,14 @@ import Testing
     func lateWithdrawal() throws {
         let stream = stream()
         let limit = MigrationConfiguration().answerTimeout
-        #expect(throws: Never.self) { try stream.begin(target: 2, waiter: nil, at: now).get() }
+        #expect(throws: Never.self) { try stream.begin(target: 2, on: carrier, waiter: nil, at: now).get() }
         stream.tick(at: now + limit)
-        #expect(throws: Never.self) { try stream.begin(target: 4, waiter: nil, at: now + limit).get() }
+        #expect(throws: Never.self) { try stream.begin(target: 4, on: carrier, waiter: nil, at: now + limit).get() }
         #expect(stream.bindTarget(LegToken(rawValue: 2), carrier: carrier, id: 4, at: now + limit))
-        stream.withdrawAttempt(target: 2, at: now + limit)
+        stream.withdrawAttempt(target: 2, because: .closed, at: now + limit)
         #expect(stream.state.withLock { $0.machine.targetID } == 4)
         #expect(stream.state.withLock { $0.legs.target != nil })
-        stream.withdrawAttempt(target: 4, at: now + limit)
+        stream.withdrawAttempt(target: 4, because: .closed, at: now + limit)
         #expect(stream.state.withLock { $0.machine.targetID } == nil)
     }
 

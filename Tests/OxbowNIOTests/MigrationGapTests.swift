@@ -42,7 +42,8 @@ import Testing
     }
 
     private func accept(at milliseconds: Int64) {
-        let judgement = stream.judge(from: 2, target: 3, token: target, carrier: carrier, at: at(milliseconds))
+        let judgement = stream.judge(
+            from: 2, target: 3, token: target, carrier: carrier, arrived: at(milliseconds), at: at(milliseconds))
         #expect(judgement == .accept)
     }
 

@@ -27,6 +27,13 @@ struct DemoCommand: OxbowSubcommand {
     @Option(help: "How the connections are secured: noise or tls.")
     var security = SecurityProtocol.noise
 
+    @Option(
+        help: """
+            Write what happened to the stream, on both sides, to this file: JSON Lines when its name ends in .jsonl, \
+            a drawing otherwise.
+            """)
+    var trace: String?
+
     @Flag(name: .customLong("no-color"), help: "No colours. The environment's NO_COLOR does the same.")
     var noColor = false
 
@@ -46,8 +53,10 @@ struct DemoCommand: OxbowSubcommand {
         let plan = try plan()
         let screen = DemoScreen(plan, isJSON: output.json, isColourWanted: !noColor)
         let text = DemoText(plan: plan, paint: screen.paint)
-        for line in text.introduction(file: file) + [""] { screen.say(line) }
+        for line in text.introduction(file: self.file) + [""] { screen.say(line) }
+        let file = try trace.map(TraceFile.init(path:))
         let result = try await run(plan, screen)
+        try file?.write([result.a.trace, result.b.trace].compactMap { $0 })
         for line in [""] + text.conclusion(result) { screen.say(line) }
         guard result.shortcomings.isEmpty else {
             throw CommandFailure(.transfer, result.shortcomings.joined(separator: "; "), fields: result.fields)
@@ -61,7 +70,8 @@ struct DemoCommand: OxbowSubcommand {
             if let file { bytes = try DemoFile(path: file).size }
         } catch { throw CommandFailure(.file, error.description) }
         return DemoPlan(
-            size: bytes, migrations: migrations, connections: connections, security: security.rawValue)
+            size: bytes, migrations: migrations, connections: connections, security: security.rawValue,
+            isTraced: trace != nil)
     }
 
     private func run(_ plan: DemoPlan, _ screen: DemoScreen) async throws -> DemoResult {

@@ -19,6 +19,8 @@ struct DemoPlan: Codable, Sendable, Equatable {
     let connections: Int
     /// `noise` or `tls`.
     let security: String
+    /// Whether each side reports what happened to the stream.
+    var isTraced = false
 
     /// One move of the stream, from the connection with this number to the next.
     struct Move: Sendable, Equatable {
@@ -93,6 +95,7 @@ struct DemoSideReport: Codable, Sendable, Equatable {
     /// How long the sender waited for moves to be done.
     var heldBackSeconds: Double
     var connectionsLeft: Int
+    var trace: StreamTrace?
 }
 
 /// Why the demo can't go on.

@@ -104,8 +104,9 @@ final class DemoSide: Sendable {
         return DemoSideReport(
             sentDigest: digests.sent, receivedDigest: digests.received, bytesSent: sent.value,
             bytesReceived: delivered.value, migrations: stream.migrationCount,
-            moves: stream.migrations.map(DemoMove.init),
-            heldBackSeconds: heldBack.withLock { $0 } / .seconds(1), connectionsLeft: connectionsLeft)
+            moves: stream.migrations.filter(\.isCompleted).map(DemoMove.init),
+            heldBackSeconds: heldBack.withLock { $0 } / .seconds(1), connectionsLeft: connectionsLeft,
+            trace: stream.trace)
     }
 }
 
@@ -142,8 +143,9 @@ extension DemoPlan {
         configuration.security = SecurityProtocol(rawValue: security).map { [$0] } ?? configuration.security
         // Those that stand, and as many that are on their way out.
         configuration.swarm.limits.connectionsPerPeer = 2 * connections
-        // Each is shown in the end.
-        configuration.swarm.stream.migrationRecords = migrations
+        configuration.swarm.stream.migrationRecords = max(1, migrations)
+        // Eight for each move, and some for the beginning and the end.
+        if isTraced { configuration.swarm.stream.traceEvents = 10 * migrations + 32 }
         return configuration
     }
 }

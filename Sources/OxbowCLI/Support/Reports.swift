@@ -25,7 +25,8 @@ extension SwarmEvent {
         case .identified(let peer, let info): "identified    \(peer) as \(info.agentVersion ?? "something unnamed")"
         case .streamMigrated(let peer, let protocolID, let record):
             "migrated      \(peer) \(protocolID?.rawValue ?? "a stream") \(record.pathText)"
-        case .migrationFailed(let peer, let outcome): "not migrated  \(peer): \(outcome)"
+        case .streamNotMigrated(let peer, let protocolID, let record):
+            "not migrated  \(peer) \(protocolID?.rawValue ?? "an unknown stream"): \(record.outcome)"
         }
     }
 
@@ -54,8 +55,13 @@ extension SwarmEvent {
                 ("from", record.from?.json ?? .null), ("to", record.to?.json ?? .null),
                 ("milliseconds", .rounded(record.duration.milliseconds)),
             ]
-        case .migrationFailed(let peer, let outcome):
-            [("event", "not-migrated"), ("peer", .string(peer.description)), ("outcome", .string("\(outcome)"))]
+        case .streamNotMigrated(let peer, let protocolID, let record):
+            [
+                ("event", "not-migrated"), ("peer", .string(peer.description)),
+                ("protocol", protocolID.map { .string($0.rawValue) } ?? .null),
+                ("initiator", .bool(record.role == .initiator)), ("outcome", .string(record.outcome.name)),
+                ("reason", .string("\(record.outcome)")),
+            ]
         }
     }
 }

@@ -65,14 +65,15 @@ extension ConnectionDriver {
         case .migrate(let id, let from, _, let send):
             queue(send, on: stream)
             stream.stage = .held(negotiation)
-            judge(stream, PeerMigrate(id: id, from: from, token: stream.token, isRepeated: false, at: now))
+            stream.migrateArrived = now
+            judge(stream, id: id, from: from, isRepeated: false)
         }
     }
 
     /// Judges a held Migrate again.
     func judgeAgain(_ held: HeldMigrate) {
         guard let id = streamIDs[LegToken(rawValue: held.ticket)], let stream = streams[id] else { return }
-        judge(stream, PeerMigrate(id: held.id, from: held.from, token: stream.token, isRepeated: true, at: now))
+        judge(stream, id: held.id, from: held.from, isRepeated: true)
     }
 
     /// A held Migrate waited too long for the stream that it names (SM-F6).
@@ -84,8 +85,11 @@ extension ConnectionDriver {
         reset(stream, code: YamuxResetCode.none)
     }
 
-    private func judge(_ stream: UnderlyingStream, _ migrate: PeerMigrate) {
+    private func judge(_ stream: UnderlyingStream, id: UInt64, from: UInt64, isRepeated: Bool) {
         guard case .held(var negotiation) = stream.stage else { return }
+        let migrate = PeerMigrate(
+            id: id, from: from, token: stream.token, isRepeated: isRepeated, arrived: stream.migrateArrived ?? now,
+            at: now)
         switch owner.judge(migrate, on: self) {
         case .accepted(let logical):
             // The state is armed: only now does the Ack go out (SM-M3).

@@ -72,7 +72,7 @@ extension ConnectionDriver {
 
     /// The stream is gone without this side's doing.
     func streamLost(_ stream: UnderlyingStream, cause: StreamError) {
-        if case .held = stream.stage { owner.forgetHeld(stream.token, on: self) }
+        if case .held = stream.stage { owner.forgetHeld(stream.token, because: cause, on: self) }
         stream.stage = .released
         let logical = stream.logical
         stream.logical = nil
@@ -147,7 +147,7 @@ extension ConnectionDriver {
 
     /// Ends an underlying stream that belongs to nobody: with a reset, or in order.
     func drop(_ stream: UnderlyingStream, resetCode: UInt32?) {
-        if case .held = stream.stage { owner.forgetHeld(stream.token, on: self) }
+        if case .held = stream.stage { owner.forgetHeld(stream.token, because: .closed, on: self) }
         stream.stage = .released
         stream.waiting = []
         if let resetCode {
@@ -195,7 +195,7 @@ extension ConnectionDriver {
     private func openFailed(_ logical: LogicalStream, _ purpose: UnderlyingStream.Purpose, _ error: StreamError) {
         switch purpose {
         case .source: logical.fail(error)
-        case .target(let id): logical.withdrawAttempt(target: id, at: now)
+        case .target(let id): logical.withdrawAttempt(target: id, because: error, at: now)
         }
     }
 

@@ -24,7 +24,7 @@ protocol ConnectionOwner: AnyObject, Sendable {
     /// Judges the peer's Migrate; when it is accepted, the state is armed already (SM-M3).
     func judge(_ migrate: PeerMigrate, on connection: ConnectionDriver) -> PeerMigrateVerdict
     /// A held Migrate's underlying stream is gone.
-    func forgetHeld(_ token: LegToken, on connection: ConnectionDriver)
+    func forgetHeld(_ token: LegToken, because cause: StreamError, on connection: ConnectionDriver)
     /// The peer answered `na` to the migration protocol although identify named it (SM-L1).
     func peerRefusesMigration(on connection: ConnectionDriver)
     /// The measured round trip of the connection changed.
@@ -38,6 +38,8 @@ struct PeerMigrate {
     let token: LegToken
     /// It was held before and is judged again.
     let isRepeated: Bool
+    /// When it came, and when it is judged.
+    let arrived: Instant
     let at: Instant
 }
 

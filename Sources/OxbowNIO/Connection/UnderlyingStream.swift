@@ -34,6 +34,8 @@ final class UnderlyingStream {
     var waiting: [UInt8] = []
     /// Own negotiation bytes, which go out before any of the application's.
     var prefix = ByteBuffer()
+    /// When the peer's Migrate was read on it.
+    var migrateArrived: Instant?
     /// FIN was asked of the multiplexer: nothing may be added any more.
     var isFinishing = false
     var hasFramedFIN = false

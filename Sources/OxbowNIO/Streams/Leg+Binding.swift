@@ -34,6 +34,8 @@ struct LegWork {
 struct LegBinding {
     let token: LegToken
     let carrier: any LegCarrier
+    /// Counts the legs of the stream from 0, for its trace.
+    var number = 0
     /// What arrived on a target before the source's end: it waits here without credit (SM-M6).
     var parked = Deque<ByteBuffer>()
     var bytesRead: UInt64 = 0

@@ -111,18 +111,20 @@ extension LogicalStream {
         change { state, effects in
             guard state.failure == nil, !state.isWriteClosed else { return }
             state.isWriteClosed = true
+            state.traceNow(.writeClosed)
             state.machine.closeWrite()
             for leg in state.legs.all { effects.wakes.append((leg.carrier, leg.token)) }
+            startLinger(&state)
         }
     }
 
     /// Whether the write side is closed and the stream lives: what was written, and its end, may still have to go out.
     var isWriteEnding: Bool { state.withLock { $0.isWriteClosed && $0.failure == nil && !$0.machine.isEnded } }
 
-    /// The application is done with the stream: its write side ends behind what was written, and what the peer still
-    /// sends is dropped. If the peer hasn't ended its side in time, the stream is reset (SM-F8).
-    package func finishAll() {
-        closeWrite()
+    /// The application reads no more: what the peer has sent and still sends is dropped, and its window goes back, so
+    /// that the peer can send on. That belongs to the stream and not to a leg: it holds behind each migration too
+    /// (SM-F9). Writing goes on; when that ends as well, the stream is as after ``finishAll()``.
+    package func closeRead() {
         change { state, effects in
             guard !state.isReadClosed else { return }
             state.isReadClosed = true
@@ -137,10 +139,18 @@ extension LogicalStream {
         }
     }
 
+    /// The application is done with the stream: its write side ends behind what was written, and what the peer still
+    /// sends is dropped. If the peer hasn't ended its side in time, the stream is reset (SM-F8).
+    package func finishAll() {
+        closeWrite()
+        closeRead()
+    }
+
     /// Watches a stream that the application is done with: when nothing more of it leaves and the peer doesn't end its
     /// side either, it is reset (SM-F8). A stream that isn't bound yet is watched from then on.
     func startLinger(_ state: inout State) {
-        guard state.isReadClosed, state.linger == nil, state.failure == nil, !state.machine.isEnded,
+        guard state.isReadClosed, state.isWriteClosed, state.linger == nil, state.failure == nil,
+            !state.machine.isEnded,
             let leg = state.legs[state.machine.readLeg]
         else { return }
         let timeout = TimeAmount.nanoseconds(limits.lingerTimeout.saturatingNanoseconds)
@@ -201,10 +211,10 @@ private struct CreditEffect {
 }
 
 /// Numbers that are never given twice in a process.
-enum UniqueNumber {
+package enum UniqueNumber {
     private static let counter = Atomic<UInt64>(1)
 
-    static func next() -> UInt64 {
+    package static func next() -> UInt64 {
         counter.wrappingAdd(1, ordering: .relaxed).oldValue
     }
 }

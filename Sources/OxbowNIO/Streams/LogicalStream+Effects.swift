@@ -13,6 +13,7 @@ struct StreamEffects {
     var timers: [Scheduled<Void>] = []
     var events: [LogicalStreamEvent] = []
     var negotiationWaiters: [@Sendable () -> Void] = []
+    var answerWaiters: [AnswerWaiter] = []
     var migrationWaiters: [MigrationWaiter] = []
     var migrationResult: Result<MigrationRecord, any Error>?
 
@@ -24,6 +25,7 @@ struct StreamEffects {
         for timer in timers { timer.cancel() }
         for writer in writers { writer.continuation.resume() }
         for resume in negotiationWaiters { resume() }
+        for waiter in answerWaiters { waiter.resume(.over) }
         guard let migrationResult else { return }
         for waiter in migrationWaiters { waiter.resume(migrationResult) }
     }
@@ -54,31 +56,35 @@ private struct Disconnected<Value>: @unchecked Sendable {
 extension LogicalStream.State {
     /// Feeds one event to the machine and follows its actions and its levels.
     ///
-    /// - Parameter cause: what the application is told if a leg's loss ends the stream outside a hand-off.
+    /// - Parameters:
+    ///   - cause: what the application is told if a leg's loss ends the stream outside a hand-off.
+    ///   - reason: why an own attempt came to nothing, if it does.
     mutating func step(
         _ effects: inout StreamEffects, at now: Instant, cause: StreamError? = nil,
+        reason: MigrationAttemptFailure = .timedOut,
         _ event: (inout MigrationMachine) -> [MigrationAction]
     ) {
         let readToken = legs[machine.readLeg]?.token
         let (ids, target) = (machine.ids, machine.targetID)
         let wasHandingOff = machine.isHandingOff
         for action in event(&machine) {
+            trace(action, at: now, because: reason)
             switch action {
             case .deliverEOF:
                 isAtEOF = true
                 effects.reader = takeReader() ?? effects.reader
             case .close(let leg): release(leg, resetCode: nil, &effects)
             case .reset(let leg): release(leg, resetCode: 0, &effects)
-            case .attemptEnded(let outcome): attemptEnded(outcome, target: target, &effects)
-            case .complete(let id, let was, let role):
-                complete(id: id, was: was, role: role, at: now, &effects)
-            case .finished: end(nil, ids: ids, &effects)
+            case .attemptEnded(let outcome): attemptEnded(outcome, target: target, because: reason, at: now, &effects)
+            case .complete(_, let was, _): complete(was: was, at: now, &effects)
+            case .finished: end(nil, ids: ids, at: now, &effects)
             case .fail(let failure):
                 let error = wasHandingOff ? .migration(failure) : cause ?? .migration(failure)
-                fail(error, ids: ids, resetCode: 0, &effects)
+                fail(error, ids: ids, resetCode: 0, at: now, &effects)
             }
         }
         followReadLeg(from: readToken, at: now, &effects)
+        traceMoves(at: now)
         for leg in legs.all { effects.wakes.append((leg.carrier, leg.token)) }
         guard let deadline = machine.nextDeadline else { return stopWatch(&effects) }
         // A timer that is early looks again; one that would be late is replaced.
@@ -95,9 +101,13 @@ extension LogicalStream.State {
     }
 
     /// The application, or a negotiation that failed, ends the stream with an error: every leg is reset (SM-F9).
-    mutating func fail(_ error: StreamError, ids: [UInt64], resetCode: UInt32, _ effects: inout StreamEffects) {
+    mutating func fail(
+        _ error: StreamError, ids: [UInt64], resetCode: UInt32, at now: Instant? = nil, _ effects: inout StreamEffects
+    ) {
         guard failure == nil else { return }
         failure = error
+        endMigration(.aborted(error), at: now, &effects)
+        traceFailure(error, at: now)
         machine.abort()
         for leg in Leg.allCases { release(leg, resetCode: resetCode, &effects) }
         outbound.removeAll()
@@ -108,7 +118,8 @@ extension LogicalStream.State {
         effects.reader = takeReader() ?? effects.reader
         effects.writers += takeWriters()
         effects.negotiationWaiters = takeNegotiationWaiters()
-        end(error, ids: ids, &effects)
+        effects.answerWaiters = takeAnswerWaiters()
+        end(error, ids: ids, at: now, &effects)
     }
 
     /// Puts bytes of the read leg before the application.
@@ -139,27 +150,32 @@ extension LogicalStream.State {
         return negotiationWaiters
     }
 
-    private mutating func end(_ error: StreamError?, ids: [UInt64], _ effects: inout StreamEffects) {
+    private mutating func end(
+        _ error: StreamError?, ids: [UInt64], at now: Instant?, _ effects: inout StreamEffects
+    ) {
+        endMigration(.aborted(error ?? .finished), at: now, &effects)
         effects.events.append(.ended(error, ids: ids, migrations: countedMigrations))
         countedMigrations = 0
         if let linger { effects.timers.append(linger) }
         linger = nil
         stopWatch(&effects)
-        gauge.cancel()
         finishWaiters(.failure(error ?? StreamError.finished), &effects)
     }
 
     private mutating func release(_ leg: Leg, resetCode: UInt32?, _ effects: inout StreamEffects) {
-        guard let binding = legs[leg] else { return }
-        legs[leg] = nil
+        guard let binding = forget(leg) else { return }
         effects.releases.append((binding.carrier, binding.token, resetCode))
     }
 
     private mutating func attemptEnded(
-        _ outcome: AttemptOutcome, target: UInt64?, _ effects: inout StreamEffects
+        _ outcome: AttemptOutcome, target: UInt64?, because reason: MigrationAttemptFailure, at now: Instant,
+        _ effects: inout StreamEffects
     ) {
-        guard outcome != .accepted, let target else { return }
+        guard outcome != .accepted else { return gauge.answered(at: now) }
+        guard let target else { return }
         countedMigrations -= 1
+        if outcome == .denied { gauge.answered(at: now) }
+        let record = endMigration(MigrationOutcome(outcome, because: reason), at: now, &effects)
         effects.events.append(.attemptEnded(outcome, target: target))
         switch outcome {
         case .yielded:
@@ -167,31 +183,47 @@ extension LogicalStream.State {
             break
         case .denied, .failed, .accepted:
             // After a failure that was a reset or a loss, the leg is gone already.
-            legs.target = nil
-            gauge.cancel()
-            finishWaiters(.failure(MigrationAttemptError(outcome: outcome)), &effects)
+            forget(.target)
+            finishWaiters(.failure(MigrationAttemptError(outcome: outcome, record: record)), &effects)
         }
     }
 
-    private mutating func complete(
-        id: UInt64, was: UInt64, role: MigrationRole, at now: Instant, _ effects: inout StreamEffects
-    ) {
-        var record = MigrationRecord()
-        (record.fromID, record.toID, record.role) = (was, id, role)
-        if let old = legs.source {
-            (record.bytesRead, record.bytesWritten) = (old.bytesRead, old.bytesWritten)
-            record.from = old.carrier.path
-        }
-        record.to = legs.target?.carrier.path
+    private mutating func complete(was: UInt64, at now: Instant, _ effects: inout StreamEffects) {
         // What is parked reaches the application behind this step.
         let hasDelivered = legs.target.map { $0.bytesRead > 0 && $0.parked.isEmpty } ?? false
-        record = gauge.complete(record, hasDelivered: hasDelivered, at: now)
+        let record = endMigration(.completed, hasDelivered: hasDelivered, at: now, &effects)
         // The old source is finished both ways: its connection drops it by itself (SM-M8).
+        forget(.source)
         legs.source = legs.target
         legs.target = nil
+        traceMoves(at: now)
+        trace(.completed, on: .source, at: now, id: machine.id)
         countedMigrations -= 1
-        effects.events.append(.migrated(record, id: id, was: was, role: role))
-        finishWaiters(.success(record), &effects)
+        effects.events.append(.migrated(was: was))
+        if let record { finishWaiters(.success(record), &effects) }
+    }
+
+    /// Makes the record of the migration under way, if there is one.
+    @discardableResult
+    private mutating func endMigration(
+        _ outcome: MigrationOutcome, hasDelivered: Bool = true, at now: Instant?, _ effects: inout StreamEffects
+    ) -> MigrationRecord? {
+        guard gauge.isOpen else { return nil }
+        let now = now ?? gauge.clockNow
+        guard let record = gauge.end(outcome, legs: legs, hasDelivered: hasDelivered, at: now) else { return nil }
+        effects.events.append(.migrationEnded(record))
+        return record
+    }
+
+    /// Takes a leg away; what it has carried is remembered.
+    @discardableResult
+    mutating func forget(_ leg: Leg) -> LegBinding? {
+        guard let binding = legs[leg] else { return nil }
+        legs[leg] = nil
+        formerBytesRead &+= binding.bytesRead
+        formerBytesWritten &+= binding.bytesWritten
+        if leg != .yielded { gauge.left(leg, binding) }
+        return binding
     }
 
     private mutating func finishWaiters(
@@ -210,7 +242,7 @@ extension LogicalStream.State {
         credit = 0
         guard !binding.parked.isEmpty else { return }
         legs[leg]?.parked = []
-        gauge.delivered(at: now)
+        if let gap = gauge.delivered(at: now) { effects.events.append(.gapMeasured(gap)) }
         for buffer in binding.parked { enqueue(buffer) }
         effects.reader = takeReader() ?? effects.reader
     }
@@ -227,15 +259,29 @@ extension Deque<ByteBuffer> {
     }
 }
 
+extension MigrationOutcome {
+    /// How an own attempt ended that led to no hand-off.
+    fileprivate init(_ outcome: AttemptOutcome, because reason: MigrationAttemptFailure) {
+        switch outcome {
+        case .denied: self = .denied
+        case .yielded: self = .yielded
+        case .failed, .accepted: self = .failed(reason)
+        }
+    }
+}
+
 /// Why a migration that was asked for didn't happen. The stream is unharmed.
 public struct MigrationAttemptError: Error, Hashable, Sendable, CustomStringConvertible {
     public let outcome: AttemptOutcome
+    /// All that is known of the attempt.
+    public let record: MigrationRecord?
 
     public var description: String {
         switch outcome {
         case .denied: "the peer denied to migrate the stream; it stays where it is for good"
         case .failed, .yielded, .accepted:
-            "the attempt to migrate the stream failed: its target was lost or got no answer; the stream stays where it is"
+            "the attempt to migrate the stream came to nothing, the stream stays where it is"
+                + (record.map { " (\($0.outcome))" } ?? "")
         }
     }
 }

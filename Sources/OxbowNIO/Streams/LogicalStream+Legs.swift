@@ -11,7 +11,10 @@ extension LogicalStream {
     func bindSource(_ token: LegToken, carrier: any LegCarrier) {
         change { state, effects in
             guard state.failure == nil else { return effects.releases.append((carrier, token, 0)) }
-            state.legs.source = LegBinding(token: token, carrier: carrier)
+            state.bind(.source, token, carrier)
+            // A stream begins where it is opened: that is no move.
+            _ = state.trace?.moved(reading: state.legs.source?.number, writing: state.legs.source?.number)
+            state.traceNow(.opened, id: state.machine.id)
             effects.wakes.append((carrier, token))
             startLinger(&state)
         }
@@ -75,7 +78,7 @@ extension LogicalStream {
                 state.legs[leg]?.parked.appendJoining(buffer)
                 return
             }
-            state.gauge.delivered(at: now)
+            if let gap = state.gauge.delivered(at: now) { effects.events.append(.gapMeasured(gap)) }
             state.enqueue(buffer)
             if state.isReadClosed, let binding = state.legs[leg] {
                 effects.wakes.append((binding.carrier, token))
@@ -88,6 +91,7 @@ extension LogicalStream {
     func finRead(on token: LegToken, at now: Instant) {
         change { state, effects in
             guard let leg = state.legs.leg(of: token) else { return }
+            state.trace(.finRead, on: leg, at: now)
             state.step(&effects, at: now) { $0.finRead(on: leg, at: now) }
         }
     }
@@ -96,6 +100,7 @@ extension LogicalStream {
     func finFramed(on token: LegToken, at now: Instant) {
         change { state, effects in
             guard let leg = state.legs.leg(of: token) else { return }
+            state.trace(.finFramed, on: leg, at: now)
             state.step(&effects, at: now) { $0.finFramed(on: leg, at: now) }
         }
     }
@@ -104,8 +109,9 @@ extension LogicalStream {
     func lost(_ token: LegToken, cause: StreamError, at now: Instant) {
         change { state, effects in
             guard let leg = state.legs.leg(of: token) else { return }
-            state.legs[leg] = nil
-            state.step(&effects, at: now, cause: cause) { $0.lost(leg, at: now) }
+            state.trace(.lost, on: leg, at: now, note: cause.description)
+            state.forget(leg)
+            state.step(&effects, at: now, cause: cause, reason: .targetLost(cause)) { $0.lost(leg, at: now) }
         }
     }
 
@@ -114,7 +120,9 @@ extension LogicalStream {
         change { state, effects in
             state.protocolID = id
             state.machine.negotiated()
+            state.traceNow(.answered)
             effects.negotiationWaiters = state.takeNegotiationWaiters()
+            effects.answerWaiters = state.takeAnswerWaiters()
             if state.machine.id != nil { effects.events.append(.negotiated) }
         }
     }
@@ -129,7 +137,8 @@ extension LogicalStream {
             else { return false }
             if let id = state.machine.id { effects.events.append(.labelRefused(id: id)) }
             state.machine.forgetLabel()
-            state.legs.source = nil
+            state.forget(.source)
+            effects.answerWaiters = state.takeAnswerWaiters()
             return true
         }
     }
@@ -179,7 +188,7 @@ extension LogicalStream {
     ///
     /// - Returns: the id that the Migrate names as `from`.
     func begin(
-        target id: UInt64, waiter: MigrationWaiter?, at now: Instant
+        target id: UInt64, on carrier: any LegCarrier, waiter: MigrationWaiter?, at now: Instant
     ) -> Result<UInt64, MigrationRefusal> {
         change { state, _ in
             do throws(MigrationRefusal) {
@@ -191,7 +200,10 @@ extension LogicalStream {
             }
             guard let from = state.machine.id else { preconditionFailure("a stream without a label migrates") }
             state.countedMigrations += 1
-            state.gauge.begin(at: now)
+            var record = MigrationRecord()
+            (record.role, record.fromID, record.toID, record.started) = (.initiator, from, id, now)
+            (record.from, record.to) = (state.legs.source?.carrier.path, carrier.path)
+            state.gauge.begin(record, on: carrier.eventLoop)
             if let waiter { state.migrationWaiters.append(waiter) }
             return .success(from)
         }
@@ -203,19 +215,20 @@ extension LogicalStream {
         state.withLock { state in
             if state.machine.yieldedID == id { _ = state.machine.lost(.yielded, at: now) }
             guard state.machine.targetID == id, state.legs.target == nil else { return false }
-            state.legs.target = LegBinding(token: token, carrier: carrier)
+            state.bind(.target, token, carrier)
+            state.trace(.migrateSent, on: .target, at: now, id: id)
             return true
         }
     }
 
     /// The target of the attempt could not be opened: its Migrate was never sent. The attempt may have ended meanwhile,
     /// and another one may run.
-    func withdrawAttempt(target id: UInt64, at now: Instant) {
+    func withdrawAttempt(target id: UInt64, because error: StreamError, at now: Instant) {
         change { state, effects in
             if state.machine.yieldedID == id {
                 state.step(&effects, at: now) { $0.lost(.yielded, at: now) }
             } else if state.machine.targetID == id {
-                state.step(&effects, at: now) { $0.withdrawAttempt(at: now) }
+                state.step(&effects, at: now, reason: .notOpened(error)) { $0.withdrawAttempt(at: now) }
             }
         }
     }
@@ -232,7 +245,7 @@ extension LogicalStream {
     func answeredWrongly(on token: LegToken, at now: Instant) {
         change { state, effects in
             guard let leg = state.legs.leg(of: token) else { return }
-            state.step(&effects, at: now) { $0.answeredWrongly(on: leg, at: now) }
+            state.step(&effects, at: now, reason: .wrongAnswer) { $0.answeredWrongly(on: leg, at: now) }
         }
     }
 
@@ -241,27 +254,48 @@ extension LogicalStream {
         state.staleBytes > 0 && state.staleBytes > batch.withLock { $0.used }
     }
 
-    /// Judges the peer's Migrate and, when it passes and `mayAccept` does not object, arms the state for it. The caller
-    /// lets the Ack out afterwards (SM-M3).
+    /// Judges the peer's Migrate and, when it passes, arms the state for it. The caller lets the Ack out afterwards
+    /// (SM-M3).
+    ///
+    /// - Parameter arrived: when the Migrate came; it may have been held since.
     func judge(
-        from: UInt64, target id: UInt64, token: LegToken, carrier: any LegCarrier, at now: Instant
+        from: UInt64, target id: UInt64, token: LegToken, carrier: any LegCarrier, arrived: Instant, at now: Instant
     ) -> MigrateJudgement {
         change { state, effects in
             let judgement = state.machine.judge(from: from)
-            guard judgement == .accept else { return judgement }
+            guard judgement != .hold else { return judgement }
             // With what came before the last migration this leg would be the third whose window may be full (SM-M6): it
             // waits until the application has read that.
-            guard !isBehind(state) else {
+            guard judgement != .accept || !isBehind(state) else {
                 batch.withLock { $0.returnsAtOnce = true }
                 return .hold
             }
+            var record = MigrationRecord()
+            (record.role, record.fromID, record.toID, record.started) = (.responder, from, id, arrived)
+            (record.from, record.to) = (state.legs.source?.carrier.path, carrier.path)
+            guard judgement == .accept else {
+                state.trace(.denied, on: nil, at: now, id: id)
+                effects.events.append(.migrationEnded(state.gauge.deny(record, legs: state.legs, at: now)))
+                return judgement
+            }
             state.countedMigrations += 1
-            state.gauge.begin(at: now)
+            state.gauge.begin(record, on: carrier.eventLoop)
+            state.gauge.answered(at: now)
             // In a glare the own target gives way (SM-F4): its leg moves aside before the peer's is bound.
             if state.legs.target != nil { state.legs.yielded = state.legs.target }
-            state.legs.target = LegBinding(token: token, carrier: carrier)
+            state.bind(.target, token, carrier)
+            state.trace(.migrateReceived, on: .target, at: now, id: id)
+            state.trace(.accepted, on: .target, at: now)
             state.step(&effects, at: now) { $0.accept(target: id, at: now) }
             return judgement
         }
+    }
+}
+
+extension LogicalStream.State {
+    /// Binds an underlying stream that is new.
+    fileprivate mutating func bind(_ leg: Leg, _ token: LegToken, _ carrier: any LegCarrier) {
+        legs[leg] = LegBinding(token: token, carrier: carrier, number: legCount)
+        legCount += 1
     }
 }

@@ -102,8 +102,14 @@ extension LogicalStream {
         package var path: ConnectionPath?
         package var migrations: [MigrationRecord] = []
         package var migrationCount = 0
+        package var migrationTotals = MigrationTotals()
+        /// On the legs that it lives on now.
         package var bytesRead: UInt64 = 0
         package var bytesWritten: UInt64 = 0
+        /// On all legs, from its beginning.
+        package var totalBytesRead: UInt64 = 0
+        package var totalBytesWritten: UInt64 = 0
+        package var bytesByPath: [PathBytes] = []
     }
 
     /// Timers that run for the stream.
@@ -132,9 +138,15 @@ extension LogicalStream {
             let leg = state.legs[state.machine.writeLeg] ?? state.legs.source
             snapshot.path = leg?.carrier.path
             snapshot.migrations = state.gauge.records
-            snapshot.migrationCount = state.gauge.count
-            // What went on the legs that it lives on now.
-            for leg in state.legs.all {
+            snapshot.migrationTotals = state.gauge.totals
+            snapshot.migrationCount = state.gauge.totals.completed
+            snapshot.bytesByPath = state.gauge.records.filter(\.isCompleted).map { record in
+                PathBytes(path: record.from, read: record.bytesRead, written: record.bytesWritten)
+            }
+            (snapshot.totalBytesRead, snapshot.totalBytesWritten) = state.allBytes
+            for leg in state.legs.all where leg.token != state.legs.yielded?.token {
+                let bytes = PathBytes(path: leg.carrier.path, read: leg.bytesRead, written: leg.bytesWritten)
+                snapshot.bytesByPath.append(bytes)
                 snapshot.bytesRead += leg.bytesRead
                 snapshot.bytesWritten += leg.bytesWritten
             }

@@ -64,6 +64,25 @@ package final class LogicalStream: Sendable {
         var watchedUntil: Instant?
         var watch: Scheduled<Void>?
         var gauge: MigrationGauge
+        /// What happened to the stream; nil when nobody asked for it.
+        var trace: TraceRing?
+        /// How many legs it has had.
+        var legCount = 0
+        /// Bytes that passed on legs that are gone.
+        var formerBytesRead: UInt64 = 0
+        var formerBytesWritten: UInt64 = 0
+        /// Of all bytes, those that the metrics have counted.
+        var meteredBytesRead: UInt64 = 0
+        var meteredBytesWritten: UInt64 = 0
+        /// Who wants to know when the stream's own negotiation is over.
+        var answerWaiters: [AnswerWaiter] = []
+
+        init(machine: MigrationMachine, protocolID: ProtocolID?, limits: StreamLimits) {
+            self.machine = machine
+            self.protocolID = protocolID
+            gauge = MigrationGauge(maximumRecords: limits.migrationRecords)
+            if limits.traceEvents > 0 { trace = TraceRing(limit: limits.traceEvents) }
+        }
     }
 
     init(
@@ -78,9 +97,7 @@ package final class LogicalStream: Sendable {
         self.limits = limits
         self.observer = observer
         state = Mutex(
-            State(
-                machine: machine, protocolID: candidates.count == 1 ? candidates[0] : nil,
-                gauge: MigrationGauge(maximumRecords: limits.migrationRecords)))
+            State(machine: machine, protocolID: candidates.count == 1 ? candidates[0] : nil, limits: limits))
     }
 
     /// What the stream is for; nil while the peer chooses among several.
@@ -99,9 +116,11 @@ public struct StreamLimits: Hashable, Sendable {
 
     /// How long a stream that the application is done with waits for the peer's end (SM-F8).
     public var lingerTimeout: Duration = .seconds(30)
-
-    /// How many of its newest migrations a stream remembers; each takes about 250 bytes.
+    /// How many records of migrations a stream remembers: the newest ones.
     public var migrationRecords = 16
+    /// How many events of its life a stream remembers for its trace: the newest ones; none by default, and then a trace
+    /// costs nothing. With a trace nothing is added per frame either: an event carries sums that are kept anyway.
+    public var traceEvents = 0
 
     public init() {}
 }
@@ -122,8 +141,12 @@ enum LogicalStreamEvent: Sendable {
     case deadlineSet(any EventLoop)
     /// The application has read all that came before the last migration: a further one may be judged (SM-M6).
     case caughtUp
-    /// The hand-off is complete.
-    case migrated(MigrationRecord, id: UInt64, was: UInt64, role: MigrationRole)
+    /// The hand-off is complete: the id that the stream had is finished.
+    case migrated(was: UInt64)
+    /// A migration or an attempt is over, one way or the other.
+    case migrationEnded(MigrationRecord)
+    /// The gap of a migration that was complete already has come to its end.
+    case gapMeasured(Duration)
     /// The stream is over: cleanly, or with an error. All its ids are finished.
     case ended(StreamError?, ids: [UInt64], migrations: Int)
 }

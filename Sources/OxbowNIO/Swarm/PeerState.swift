@@ -19,7 +19,7 @@ package final class PeerState: Sendable {
         /// In the order in which they opened.
         var connections: [ConnectionDriver] = []
         /// On which connection each held Migrate waits.
-        var heldOn: [UInt64: ConnectionDriver] = [:]
+        var heldOn: [UInt64: HeldPlace] = [:]
         var info: IdentifyInfo?
         var dialect: MigrationDialect?
         /// How many identify pushes the peer may still send.
@@ -86,33 +86,43 @@ package final class PeerState: Sendable {
     /// Lets every held Migrate be judged again: something has changed (SM-F5).
     func judgeHeldAgain() {
         let held = state.withLock { state in
-            state.table.held.compactMap { held in state.heldOn[held.ticket].map { (held, $0) } }
+            state.table.held.compactMap { held in state.heldOn[held.ticket].map { (held, $0.connection) } }
         }
         for (held, connection) in held { connection.onLoop { $0.judgeAgain(held) } }
     }
 
     /// Takes a held Migrate out of the table whose time is over, unless the stream that it names is known by now: then
     /// it waits for that one's own progress.
-    func takeExpired(_ ticket: UInt64) -> HeldMigrate? {
+    func takeExpired(_ ticket: UInt64) -> (HeldMigrate, HeldPlace)? {
         state.withLock { state in
             guard let held = state.table.held.first(where: { $0.ticket == ticket }) else { return nil }
             if case .live = state.table.lookup(from: held.from) {
                 state.table.unlimitHeld(ticket)
                 return nil
             }
-            state.heldOn[ticket] = nil
-            return state.table.release { $0.ticket == ticket }.first
+            return state.takeHeld(ticket)
         }
     }
 
     /// Takes a held Migrate out of the table.
     @discardableResult
-    func takeHeld(_ ticket: UInt64) -> HeldMigrate? {
-        state.withLock { state in
-            state.heldOn[ticket] = nil
-            return state.table.release { $0.ticket == ticket }.first
-        }
+    func takeHeld(_ ticket: UInt64) -> (HeldMigrate, HeldPlace)? {
+        state.withLock { $0.takeHeld(ticket) }
     }
+}
+
+extension PeerState.State {
+    fileprivate mutating func takeHeld(_ ticket: UInt64) -> (HeldMigrate, HeldPlace)? {
+        let place = heldOn.removeValue(forKey: ticket)
+        guard let held = table.release(where: { $0.ticket == ticket }).first, let place else { return nil }
+        return (held, place)
+    }
+}
+
+/// On which connection a held Migrate waits, and since when.
+struct HeldPlace {
+    let connection: ConnectionDriver
+    let arrived: Instant
 }
 
 extension PeerState: LogicalStreamObserver {
@@ -128,25 +138,44 @@ extension PeerState: LogicalStreamObserver {
             swarm.watch(stream, on: loop)
         case .labelRefused(let id):
             state.withLock { $0.table.forget(id) }
-        case .attemptEnded(let outcome, let target):
+        case .attemptEnded(_, let target):
             state.withLock { state in
                 state.table.forget(target)
                 state.table.endMigration()
             }
-            if outcome != .yielded { swarm.eventSink(.migrationFailed(peer: id, outcome: outcome)) }
-        case .migrated(let record, _, let was, _):
+        case .migrated(let was):
             state.withLock { state in
                 state.table.finish(was)
                 state.table.endMigration()
             }
-            swarm.eventSink(.streamMigrated(peer: id, protocolID: stream.protocolID, record: record))
+        case .migrationEnded(let record):
+            meter(stream)
+            return swarm.report(record, of: stream.protocolID, with: id)
+        case .gapMeasured(let gap):
+            swarm.configuration.meter?.gapMeasured(gap)
+            return
         case .ended(_, let ids, let migrations):
-            state.withLock { state in
+            let wasKnown = state.withLock { state in
                 for id in ids { state.table.finish(id) }
                 for _ in 0..<migrations { state.table.endMigration() }
-                state.streams[stream.key] = nil
+                return state.streams.removeValue(forKey: stream.key) != nil
             }
+            meter(stream)
+            if wasKnown { swarm.configuration.meter?.streamsChanged(by: -1) }
         }
         judgeHeldAgain()
+    }
+
+    /// Lets the metrics count what the stream has carried since the last time.
+    private func meter(_ stream: LogicalStream) {
+        guard let meter = swarm.configuration.meter else { return }
+        let (read, written) = stream.takeUnmeteredBytes()
+        meter.carried(read: read, written: written)
+    }
+
+    /// Lets the metrics count what all streams have carried since the last time.
+    func meterStreams() {
+        guard swarm.configuration.meter != nil else { return }
+        for stream in liveStreams { meter(stream) }
     }
 }

@@ -33,6 +33,7 @@ extension Swarm: ConnectionOwner {
         }
         let peerState = try opened.get()
         let waiter = state.withLock { $0.openWaiters.removeValue(forKey: connection.id) }
+        configuration.meter?.connectionsChanged(by: 1)
         eventSink(.connectionOpened(peer: peer.peer, path: connection.path))
         identify(peerState, on: connection)
         waiter?(.success(connection))
@@ -49,6 +50,7 @@ extension Swarm: ConnectionOwner {
             return (state.openWaiters.removeValue(forKey: connection.id), drained)
         }
         if let peer = peer(of: connection), remove(connection, from: peer) {
+            configuration.meter?.connectionsChanged(by: -1)
             eventSink(.connectionClosed(peer: peer.id, path: connection.path, error: error))
         } else if connection.role == .listener {
             eventSink(.inboundFailed(path: connection.path, error: error))
@@ -76,7 +78,10 @@ extension Swarm: ConnectionOwner {
     }
 
     func connection(_ connection: ConnectionDriver, measured roundTrip: Duration) {
-        peer(of: connection)?.state.withLock { $0.roundTrips[connection.id] = roundTrip }
+        guard let peer = peer(of: connection) else { return }
+        peer.state.withLock { $0.roundTrips[connection.id] = roundTrip }
+        // It is measured now and then as long as the connection stands: a good time to look after its streams.
+        peer.meterStreams()
     }
 
     // MARK: Inbound streams
@@ -92,13 +97,13 @@ extension Swarm: ConnectionOwner {
     ) -> LogicalStream? {
         guard let peer = peer(of: connection) else { return nil }
         let key = StreamKey(rawValue: UniqueNumber.next())
-        return peer.state.withLock { state in
+        let stream: LogicalStream? = peer.state.withLock { state in
             var usable = label
             if let label {
                 switch state.table.register(label, for: key) {
                 case .registered:
                     // SM-L5: whoever labelled it, this stream stays; a Migrate that names it is denied at once.
-                    guard configuration.unmigratableProtocols.contains(id) else { break }
+                    guard !configuration.mayMigrate(id) else { break }
                     state.table.finish(label)
                     usable = nil
                 case .wrongParity: usable = nil
@@ -114,6 +119,8 @@ extension Swarm: ConnectionOwner {
             state.streams[key] = stream
             return stream
         }
+        if stream != nil { configuration.meter?.streamsChanged(by: 1) }
+        return stream
     }
 
     func startInboundStream(_ stream: LogicalStream, on connection: ConnectionDriver) {
@@ -127,91 +134,5 @@ extension Swarm: ConnectionOwner {
 
     func peerRefusesMigration(on connection: ConnectionDriver) {
         peer(of: connection)?.state.withLock { $0.dialect = nil }
-    }
-
-    // MARK: Inbound migrations
-
-    func judge(_ migrate: PeerMigrate, on connection: ConnectionDriver) -> PeerMigrateVerdict {
-        guard let peer = peer(of: connection) else { return .reset }
-        switch lookUp(migrate, in: peer) {
-        case .verdict(let verdict):
-            if migrate.isRepeated, case .held = verdict { return .held }
-            if migrate.isRepeated { peer.takeHeld(migrate.token.rawValue) }
-            return verdict
-        case .hold(let deadline):
-            return hold(migrate, until: deadline, on: connection, of: peer)
-        case .stream(let stream):
-            let judgement = stream.judge(
-                from: migrate.from, target: migrate.id, token: migrate.token, carrier: connection, at: migrate.at)
-            if judgement != .accept {
-                peer.state.withLock { state in
-                    state.table.forget(migrate.id)
-                    state.table.endMigration()
-                }
-            }
-            if judgement == .hold { return hold(migrate, until: nil, on: connection, of: peer) }
-            if migrate.isRepeated { peer.takeHeld(migrate.token.rawValue) }
-            guard judgement == .accept else { return .denied }
-            return .accepted(stream)
-        }
-    }
-
-    private enum MigrateLookup {
-        case verdict(PeerMigrateVerdict)
-        case hold(until: Instant?)
-        /// The target's id is registered for it and the migration counted.
-        case stream(LogicalStream)
-    }
-
-    /// What the tables say of a Migrate (SM-L2 to SM-L4, SM-F6, SM-F10).
-    private func lookUp(_ migrate: PeerMigrate, in peer: PeerState) -> MigrateLookup {
-        peer.state.withLock { state in
-            guard migrate.id != migrate.from else { return .verdict(.denied) }
-            switch state.table.lookup(from: migrate.from) {
-            case .finished:
-                return .verdict(.denied)
-            case .unknown:
-                return .hold(until: migrate.at + configuration.migration.unknownFromTimeout)
-            case .live(let key):
-                guard let stream = state.streams[key] else { return .verdict(.denied) }
-                switch state.table.register(migrate.id, for: key) {
-                case .registered: break
-                case .wrongParity: return .verdict(.denied)
-                case .duplicate, .full: return .verdict(.reset)
-                }
-                guard state.table.beginMigration() else {
-                    state.table.forget(migrate.id)
-                    return .verdict(.reset)
-                }
-                return .stream(stream)
-            }
-        }
-    }
-
-    private func hold(
-        _ migrate: PeerMigrate, until deadline: Instant?, on connection: ConnectionDriver, of peer: PeerState
-    ) -> PeerMigrateVerdict {
-        let ticket = migrate.token.rawValue
-        let isHeld = peer.state.withLock { state in
-            // A live stream that it waited for may be gone: from then on the wait has an end.
-            guard !migrate.isRepeated else { return state.table.limitHeld(ticket, until: deadline) }
-            let held = HeldMigrate(ticket: ticket, id: migrate.id, from: migrate.from, deadline: deadline)
-            guard state.table.hold(held) else { return false }
-            state.heldOn[ticket] = connection
-            return true
-        }
-        guard isHeld || migrate.isRepeated else { return .reset }
-        // A live stream's own deadlines bound the wait for it; this one bounds the wait for an unknown one.
-        if isHeld, let deadline {
-            connection.eventLoop.scheduleTask(deadline: NIODeadline(deadline)) {
-                guard let held = peer.takeExpired(ticket) else { return }
-                connection.onLoop { $0.heldTimedOut(held) }
-            }
-        }
-        return .held
-    }
-
-    func forgetHeld(_ token: LegToken, on connection: ConnectionDriver) {
-        peer(of: connection)?.takeHeld(token.rawValue)
     }
 }

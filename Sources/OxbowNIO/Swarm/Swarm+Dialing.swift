@@ -99,7 +99,7 @@ extension Swarm {
                 group.addTask { .attempt(address, await self.attempt(address, peer, transports)) }
                 guard !waiting.isEmpty else { return }
                 group.addTask { [stagger = self.configuration.dialStagger] in
-                    try? await Task.sleep(for: stagger)
+                    try? await Task.sleep(for: stagger.saturated)
                     return .nextTurn
                 }
             }
@@ -108,7 +108,7 @@ extension Swarm {
                 return .failure(DialError(peer, reason, attempts))
             }
             group.addTask { [limit = configuration.dialTimeout] in
-                try? await Task.sleep(for: limit)
+                try? await Task.sleep(for: limit.saturated)
                 return .timeout
             }
             /// Ends the race; what still runs is given up.

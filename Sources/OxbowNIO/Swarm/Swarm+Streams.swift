@@ -20,8 +20,7 @@ extension Swarm {
             var label: UInt64?
             // SM-L1: only when identify says so. SM-L5: and nobody opted out.
             let mayLabel =
-                isMigratable && configuration.isMigrationEnabled && state.dialect != nil
-                && configuration.unmigratableProtocols.isDisjoint(with: candidates)
+                isMigratable && state.dialect != nil && candidates.allSatisfy(configuration.mayMigrate)
             if mayLabel { label = try? state.table.assign(to: key) }
             let machine = MigrationMachine(
                 id: label, isLowerPeer: state.table.isLowerPeer, isNegotiated: false,
@@ -34,6 +33,7 @@ extension Swarm {
                 label.map { .labelled(id: $0, protocols: candidates) } ?? .plain(protocols: candidates)
             return (stream, OutboundStreamNegotiation(intent, dialect: state.dialect ?? .draft))
         }
+        configuration.meter?.streamsChanged(by: 1)
         let token = LegToken(rawValue: UniqueNumber.next())
         connection.onLoop { connection in
             connection.open(stream, .source, token: token, negotiation: negotiation) {
@@ -48,9 +48,37 @@ extension Swarm {
 
     /// Moves a live stream to `connection`. `completion` gets the record when this side's hand-off is complete, or why
     /// it didn't happen; the stream is unharmed then, unless its own error says otherwise.
+    ///
+    /// A stream whose own negotiation is not answered yet is waited for, at most for
+    /// ``ConnectionLimits/negotiationTimeout``.
+    ///
+    /// - Parameter ticket: names the wait for ``cancelMigration(of:ticket:)``.
     package func migrate(
-        _ stream: LogicalStream, to connection: ConnectionDriver,
+        _ stream: LogicalStream, to connection: ConnectionDriver, ticket: UInt64 = UniqueNumber.next(),
         completion: @escaping @Sendable (Result<MigrationRecord, any Error>) -> Void
+    ) {
+        guard stream.awaitsAnswer else { return migrateNow(stream, to: connection, completion) }
+        let timeout = TimeAmount.nanoseconds(configuration.connection.negotiationTimeout.saturatingNanoseconds)
+        let timer = connection.eventLoop.scheduleTask(in: timeout) { stream.endAnswerWait(ticket, .timedOut) }
+        let waiter = AnswerWaiter(ticket: ticket) { [self] outcome in
+            timer.cancel()
+            switch outcome {
+            case .over: migrateNow(stream, to: connection, completion)
+            case .timedOut: completion(.failure(MigrationRefusal.notNegotiated))
+            case .cancelled: completion(.failure(CancellationError()))
+            }
+        }
+        if !stream.add(waiter) { waiter.resume(.over) }
+    }
+
+    /// Ends the wait of a migration that has not begun, if it still waits.
+    package func cancelMigration(of stream: LogicalStream, ticket: UInt64) {
+        stream.endAnswerWait(ticket, .cancelled)
+    }
+
+    private func migrateNow(
+        _ stream: LogicalStream, to connection: ConnectionDriver,
+        _ completion: @escaping @Sendable (Result<MigrationRecord, any Error>) -> Void
     ) {
         guard let peer = stream.observer as? PeerState, connection.peer?.peer == stream.peer else {
             return completion(.failure(MigrationRefusal.ended))
@@ -81,7 +109,7 @@ extension Swarm {
         of peer: PeerState, _ completion: @escaping @Sendable (Result<MigrationRecord, any Error>) -> Void
     ) {
         let now = connection.now
-        switch stream.begin(target: id, waiter: MigrationWaiter(resume: completion), at: now) {
+        switch stream.begin(target: id, on: connection, waiter: MigrationWaiter(resume: completion), at: now) {
         case .failure(let refusal):
             peer.state.withLock { state in
                 state.table.forget(id)

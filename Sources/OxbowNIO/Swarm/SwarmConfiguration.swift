@@ -12,7 +12,7 @@ public struct SwarmConfiguration: Sendable {
     public var limits = SwarmLimits()
     /// Whether streams are labelled, and peers' migrations taken.
     public var isMigrationEnabled = true
-    /// Protocols whose streams never migrate, besides identify, ping and their like (SM-L5).
+    /// Protocols whose streams never migrate, besides ``neverMigratable`` (SM-L5).
     public var unmigratableProtocols: Set<ProtocolID> = []
     /// The software's name that identify gives.
     public var agentVersion = Identify.agentVersion
@@ -22,6 +22,8 @@ public struct SwarmConfiguration: Sendable {
     public var dialStagger: Duration = .milliseconds(250)
     /// How long identify may take.
     public var identifyTimeout: Duration = .seconds(10)
+    /// Counts what happens.
+    package var meter: (any SwarmMeter)?
 
     public init() {}
 

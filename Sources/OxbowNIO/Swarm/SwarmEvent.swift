@@ -1,5 +1,4 @@
 public import OxbowCore
-public import OxbowMigration
 public import OxbowProtocols
 
 /// What happens to a host's connections and streams, for those who want to watch.
@@ -12,10 +11,11 @@ public enum SwarmEvent: Sendable {
     case inboundFailed(path: ConnectionPath, error: ConnectionError)
     /// identify, or a push, told about a peer.
     case identified(peer: PeerID, info: IdentifyInfo)
-    /// A live stream has moved.
+    /// A live stream has moved, whichever side asked.
     case streamMigrated(peer: PeerID, protocolID: ProtocolID?, record: MigrationRecord)
-    /// An own attempt to move a stream came to nothing; the stream is unharmed.
-    case migrationFailed(peer: PeerID, outcome: AttemptOutcome)
+    /// An attempt of either side to move a stream ended otherwise: the record's outcome says how. The protocol is nil
+    /// when the peer named no stream that is known here.
+    case streamNotMigrated(peer: PeerID, protocolID: ProtocolID?, record: MigrationRecord)
 }
 
 /// How much is alive in a host. All zero when it has nothing to do: whatever is left then is a leak.

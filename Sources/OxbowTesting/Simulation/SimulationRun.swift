@@ -160,8 +160,10 @@ package final class SimulationRun: @unchecked Sendable {
                 "host \(host) has moved the stream as \(record.role), from \(record.fromID) to \(record.toID)"
             }
             prune(record, at: host)
-        case .migrationFailed(_, let outcome):
-            note((10, host, outcome == .denied ? 1 : 0, 0)) { "host \(host): the attempt ended: \(outcome)" }
+        case .streamNotMigrated(_, _, let record):
+            note((10, host, record.outcome == .denied ? 1 : 0, record.role == .initiator ? 1 : 0)) {
+                "host \(host): an attempt as \(record.role) ended: \(record.outcome)"
+            }
         case .connectionClosed(_, let path, let error):
             let line = links.firstIndex { $0.connection(of: hosts[host]).id == path.id } ?? -1
             note((11, host, line, 0)) { "host \(host) has lost line \(line): \(error)" }
