@@ -12,7 +12,7 @@ JSON_FLAG := $(if $(JSON),--json)
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: bootstrap
 bootstrap: ## Install what is missing (apt packages; asks for nothing when all is there)
@@ -45,6 +45,18 @@ spin: ## Check the Promela model of stream migration: DEEP=1, ONLY=name, SHOW=mu
 	@scripts/bootstrap --with-spin
 	@Specs/stream-migration/model/check $(if $(DEEP),--deep) $(if $(ONLY),--only '$(ONLY)') \
 		$(if $(SHOW),--show '$(SHOW)') $(JSON_FLAG)
+
+MODEL_CHECK := .build/release/OxbowModelCheck
+
+# A world of one's own takes its bounds from BYTES, ATTEMPTS, FAULTS and WINDOW; without them the listed worlds are walked.
+.PHONY: model-check
+model-check: bootstrap ## Walk the migration code through every order of events: DEEP=1, FAULTS=2 BYTES=1, ONLY=glare, MUTANT=name, WALKS=n SEED=s
+	$(SWIFT) build -c release --product OxbowModelCheck
+	$(if $(WRITE),$(MODEL_CHECK) --transitions >Specs/stream-migration/transitions.md)
+	@$(MODEL_CHECK) $(if $(DEEP),--deep) $(if $(ONLY),--only '$(ONLY)') $(if $(MUTANT),--mutant '$(MUTANT)') \
+		$(if $(WALKS),--walks '$(WALKS)') $(if $(SEED),--seed '$(SEED)') $(if $(LIMIT),--limit '$(LIMIT)') \
+		$(if $(BYTES),--bytes '$(BYTES)') $(if $(ATTEMPTS),--attempts '$(ATTEMPTS)') \
+		$(if $(FAULTS),--faults '$(FAULTS)') $(if $(WINDOW),--window '$(WINDOW)') $(JSON_FLAG)
 
 .PHONY: interop
 interop: ## Run against libp2p peers of others: QUICK=1, ONLY='go/tls/*', WRITE=table.md

@@ -104,6 +104,13 @@ let package = Package(
                 "OxbowCore", "OxbowTesting", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: oxbow + strict),
 
+        // The check of the real machines: for who works on the package, so it is no product.
+        library("OxbowExplorer", ["OxbowCore", "OxbowMigration"]),
+        .executableTarget(
+            name: "OxbowModelCheck",
+            dependencies: ["OxbowExplorer", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: oxbow + strict),
+
         tests("OxbowStyleTests", []),
         tests(
             "OxbowTests",
@@ -140,6 +147,7 @@ let package = Package(
         tests("OxbowSecurityTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity"]),
         tests("OxbowMuxTests", ["OxbowCore", "OxbowMux"]),
         tests("OxbowMigrationTests", ["OxbowCore", "OxbowMigration"]),
+        tests("OxbowExplorerTests", ["OxbowCore", "OxbowMux", "OxbowMigration", "OxbowExplorer"]),
         tests("OxbowProtocolsTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowProtocols"]),
     ]
 )
