@@ -26,11 +26,14 @@ enum CrashReporter {
     /// Only what a signal handler may: no memory is taken.
     private static func report() {
         write("\ncrashed in one of:")
+        var isKnown = false
         for job in 0..<jobs {
             guard let number = current?[job], number != 0 else { continue }
+            isKnown = true
             write(number < 0 ? " --point " : " --seed ")
             writeNumber(number < 0 ? -(number + 1) : number)
         }
+        if !isKnown { write(" the scenarios without a fault") }
         write("\n0 passed, 1 failed\n")
     }
 

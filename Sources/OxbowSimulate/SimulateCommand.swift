@@ -39,6 +39,7 @@ struct SimulateCommand: ParsableCommand {
 
     func run() throws {
         if let seed { return try replay(.random(seed, maximumFaults: faults)) }
+        CrashReporter.install(jobs: jobs)
         let suite = SimulationSuite(every == 0 && point == nil ? [] : SimulationScenario.all)
         if let point {
             guard let plan = suite.plan(point) else {

@@ -43,7 +43,6 @@ final class SimulationBench: Sendable {
             guard !entry.violations.isEmpty else { continue }
             fail("\(entry.scenario.plan.name), without a fault: \(entry.violations.map(\.description))")
         }
-        CrashReporter.install(jobs: jobs)
         DispatchQueue.concurrentPerform(iterations: jobs) { job in
             while let (index, plan) = take() {
                 CrashReporter.begin(job, index < points ? -(index * every) - 1 : Int(plan.seed))
