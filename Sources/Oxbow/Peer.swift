@@ -29,6 +29,9 @@ public struct Peer: Sendable {
     /// has just been opened is waited for until the peer has answered its negotiation (SM-M1), at most for
     /// `ConnectionLimits.negotiationTimeout`; cancelling the task ends that wait, and nothing else.
     ///
+    /// A stream moves on only when both applications have read what came before its last migration (SM-M6). So a task that
+    /// reads a stream must not wait here to move it: its peer may wait for that very reading.
+    ///
     /// When the peer asks at the same moment and its attempt counts (SM-F4), the record is that of the peer's migration,
     /// which may lead to another connection.
     ///
