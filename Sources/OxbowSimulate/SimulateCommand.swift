@@ -60,7 +60,12 @@ struct SimulateCommand: ParsableCommand {
         let run = SimulationRun(plan, keepsTrace: true)
         let violations = run.execute()
         print(SimulationReport.text(plan, run, violations))
-        print("\(violations.isEmpty ? 1 : 0) passed, \(violations.isEmpty ? 0 : 1) failed")
+        let (passed, failed) = violations.isEmpty ? (1, 0) : (0, 1)
+        print("\(passed) passed, \(failed) failed")
+        if json {
+            let hash = String(run.trace.hash, radix: 16)
+            print("{\"passed\": \(passed), \"failed\": \(failed), \"events\": \(run.events), \"trace\": \"\(hash)\"}")
+        }
         if !violations.isEmpty { throw ExitCode.failure }
     }
 }

@@ -128,6 +128,11 @@ extension Swarm {
             report(migrate, .reset, on: connection, of: peer)
             return .reset
         }
+        if !migrate.isRepeated {
+            // On another thread, what it waits for may have happened between the judgement and this entry: look once more.
+            let held = HeldMigrate(ticket: ticket, id: migrate.id, from: migrate.from, deadline: deadline)
+            connection.onLoop { $0.judgeAgain(held) }
+        }
         // A live stream's own deadlines bound the wait for it; this one bounds the wait for an unknown one.
         if isHeld, let deadline {
             connection.eventLoop.scheduleTask(deadline: NIODeadline(deadline)) { [self] in
