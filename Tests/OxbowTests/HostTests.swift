@@ -48,27 +48,35 @@ import Testing
             let first = try #require(peer.connections.first { $0 != second })
             try await peer.withStream([Self.echo], on: first) { stream in
                 let count = 4 << 20
-                // A stream that has come to its end moves no more: that waits for the last move.
-                let (end, mayEnd) = AsyncStream<Void>.makeStream()
+                // Who reads must not wait for a move: the echo may wait for that very reading (SM-M6).
+                let (places, reached) = AsyncStream<Int>.makeStream()
+                async let moved: Int = {
+                    var moves = 0
+                    for await _ in places.prefix(4) {
+                        moves += 1
+                        let record = try await peer.migrate(stream, to: moves.isMultiple(of: 2) ? first : second)
+                        #expect(record.role == .initiator)
+                    }
+                    // A stream that has come to its end moves no more: that waits for the last move.
+                    stream.outbound.finish()
+                    return moves
+                }()
                 async let sent: Void = {
                     for offset in stride(from: 0, to: count, by: 65_536) {
                         try await stream.outbound.write(Pattern.bytes(from: offset, count: 65_536))
                     }
-                    for await _ in end {}
-                    stream.outbound.finish()
+                    reached.yield(count)
                 }()
                 var received = 0
-                var moves = 0
+                var due = 0
                 for try await piece in stream.inbound {
                     #expect(Pattern.matches(piece, from: received))
                     received += piece.readableBytes
-                    if received > moves * 1_000_000, moves < 4 {
-                        moves += 1
-                        let record = try await peer.migrate(stream, to: moves.isMultiple(of: 2) ? first : second)
-                        #expect(record.role == .initiator)
-                        if moves == 4 { mayEnd.finish() }
-                    }
+                    guard received > due * 1_000_000, due < 3 else { continue }
+                    due += 1
+                    reached.yield(received)
                 }
+                let moves = try await moved
                 try await sent
                 #expect(received == count)
                 #expect(moves == 4 && stream.migrationCount == moves)

@@ -53,7 +53,7 @@ public enum MigrationAttemptFailure: Hashable, Sendable, CustomStringConvertible
         switch self {
         case .notOpened(let error): "its target could not be opened: \(error)"
         case .targetLost(let error): "its target was lost before the answer: \(error)"
-        case .timedOut: "the peer did not answer in time"
+        case .timedOut: "the peer did not answer in time; perhaps its application has to read first"
         case .wrongAnswer: "the peer's answer is none"
         case .unknownStream: "the peer named a stream that is not known here"
         case .refused: "a limit of this side was reached, or the peer used an id twice"
