@@ -203,7 +203,8 @@ package struct World: Hashable, Sendable {
         let wire = addWire(plan, link: link, opener: 0, stage: .attached(index))
         let sides = [0, 1].map { side in
             let isLower = side == 0 && ![.glareBothAccept, .yieldedAckIgnored].contains(plan.mutant)
-            let machine = MigrationMachine(id: id, isLowerPeer: isLower, isNegotiated: !opens || side == 1)
+            let machine = MigrationMachine(
+                id: id, isLowerPeer: isLower, isNegotiated: !opens || side == 1, configuration: .retryingAtOnce)
             var end = Side(machine: machine, attempts: attempts[side])
             end.isOpen = !opens || side == 0
             end.source = end.isOpen ? wire : nil
@@ -253,5 +254,14 @@ package struct World: Hashable, Sendable {
 
     package var spots: [Spot] {
         streams.indices.flatMap { stream in [0, 1].map { Spot(stream: stream, side: $0) } }
+    }
+}
+
+extension MigrationConfiguration {
+    /// A side asks again whenever it likes: the walk bounds attempts by itself, and a wait would only hide interleavings.
+    fileprivate static var retryingAtOnce: Self {
+        var configuration = MigrationConfiguration()
+        (configuration.retryDelay, configuration.maximumFailures) = (.zero, nil)
+        return configuration
     }
 }

@@ -140,6 +140,7 @@ extension MigrationMachine {
             finFramed: handOff.targetFINFramed, finRead: handOff.targetFINRead,
             finReadBehindOwn: handOff.targetFINRead && handOff.targetFINFramed)
         isTainted = false
+        retry = Retry()
         phase = .settled
         rename(to: handOff.target)
         switch handOff.role {

@@ -49,8 +49,17 @@ extension MigrationMachine {
         guard case .asking = phase else { return [] }
         isTainted = true
         phase = .settled
+        noteFailure(at: now)
         let head: [MigrationAction] = resetTarget ? [.reset(.target)] : []
         return head + [.attemptEnded(.failed)] + settle(at: now)
+    }
+
+    /// SM-F2: the next attempt waits, twice as long each time. Where no bound is set, nothing is kept.
+    private mutating func noteFailure(at now: Instant) {
+        let most = configuration.maximumRetryDelay
+        let delay = retry.delay.map { $0 > most / 2 ? most : $0 + $0 } ?? min(configuration.retryDelay, most)
+        guard delay > .zero || configuration.maximumFailures != nil else { return }
+        retry = Retry(failures: retry.failures + 1, delay: delay, notBefore: now + delay)
     }
 }
 

@@ -39,6 +39,15 @@ public struct MigrationMachine: Hashable, Sendable {
         var finReadBehindOwn = false
     }
 
+    /// Attempts in a row that ended without an answer (SM-F2).
+    struct Retry: Hashable, Sendable {
+        var failures = 0
+        /// The wait that followed the last of them.
+        var delay: Duration?
+        /// When the next one may start.
+        var notBefore: Instant?
+    }
+
     let configuration: MigrationConfiguration
     /// Whether this side's peer id is the lower one: it wins a glare (SM-F4).
     let isLowerPeer: Bool
@@ -53,6 +62,7 @@ public struct MigrationMachine: Hashable, Sendable {
     /// An attempt ended without an answer: the peer may have accepted it and handed over (SM-F2).
     var isTainted = false
     var isDenied = false
+    var retry = Retry()
     /// The own attempt that gave way and has no answer yet.
     var yielded: Attempt?
     /// When the peer's mirrored FIN is due, once nothing else is missing (SM-F8).
@@ -191,6 +201,8 @@ extension MigrationMachine {
         guard phase == .settled, yielded == nil else { throw .underWay }
         guard isNegotiated else { throw .notNegotiated }
         guard !isDenied else { throw .denied }
+        if let limit = configuration.maximumFailures, retry.failures >= limit { throw .tooManyFailures(limit: limit) }
+        if let due = retry.notBefore, now < due { throw .tooSoon(wait: due - now) }
         phase = .asking(Attempt(target: target, deadline: now + configuration.answerTimeout))
     }
 

@@ -64,6 +64,10 @@ public enum MigrationRefusal: Error, Hashable, Sendable, CustomStringConvertible
     case unread
     /// The peer denied a migration of this stream before (SM-F1).
     case denied
+    /// An attempt ended without an answer a moment ago; the next may start after `wait` (SM-F2).
+    case tooSoon(wait: Duration)
+    /// So many attempts in a row had no answer: this side asks no more for this stream (SM-F2).
+    case tooManyFailures(limit: Int)
     /// The bound on concurrent migrations or on labelled streams with the peer is reached (SM-F10).
     case tooMany(limit: Int)
     /// Every id of this side is used up (SM-L2).
@@ -77,6 +81,9 @@ public enum MigrationRefusal: Error, Hashable, Sendable, CustomStringConvertible
         case .ended: "the stream has ended"
         case .unread: "what came before the last migration has not been read; try again once it has"
         case .denied: "the peer denied to migrate this stream"
+        case .tooSoon(let wait): "an attempt to migrate this stream has just failed; try again in \(wait)"
+        case .tooManyFailures(let limit):
+            "\(limit) attempts in a row to migrate this stream had no answer; it stays where it is"
         case .tooMany(let limit):
             "\(limit) migrations or labelled streams with this peer, which is the limit; try again later"
         case .idsExhausted: "every stream id for this peer is used up; connect with a new identity"
@@ -134,6 +141,12 @@ public struct MigrationConfiguration: Hashable, Sendable {
     public var endTimeout: Duration = .seconds(30)
     /// How long a Migrate is held whose `from` is unknown (SM-F6).
     public var unknownFromTimeout: Duration = .seconds(10)
+    /// How long after an attempt without an answer the next one may start; each further one in a row doubles it (SM-F2).
+    public var retryDelay: Duration = .seconds(1)
+    /// The longest such wait.
+    public var maximumRetryDelay: Duration = .seconds(60)
+    /// Attempts in a row without an answer after which this side asks no more for a stream; nil: it never gives up (SM-F2).
+    public var maximumFailures: Int? = 8
     /// Live labelled streams with one peer (SM-F10).
     public var maximumStreams = 1_024
     /// Migrates held for one peer (SM-F10).

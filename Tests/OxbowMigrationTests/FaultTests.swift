@@ -14,7 +14,7 @@ import Testing
         var target = try asking()
         #expect(target.lost(.target, at: .zero) == [.attemptEnded(.failed)])
         #expect(!target.isEnded && !target.isMigrating)
-        try target.begin(target: 4, at: .zero)
+        try target.begin(target: 4, at: .seconds(1))
     }
 
     @Test(arguments: roles, [Leg.source, .target])
@@ -204,7 +204,8 @@ import Testing
         ]
         #expect(Set(failures.map(\.description)).count == failures.count)
         let refusals: [MigrationRefusal] = [
-            .notLabelled, .notNegotiated, .underWay, .ended, .denied, .tooMany(limit: 3), .idsExhausted,
+            .notLabelled, .notNegotiated, .underWay, .ended, .denied, .tooMany(limit: 3), .idsExhausted, .unread,
+            .tooSoon(wait: .seconds(1)), .tooManyFailures(limit: 8),
         ]
         #expect(Set(refusals.map(\.description)).count == refusals.count)
     }

@@ -75,7 +75,7 @@ import Testing
     @Test func anAckClearsTheTaint() throws {
         var machine = try tainted()
         #expect(machine.closeAndFrame() == [])
-        try machine.begin(target: 4, at: .zero)
+        try machine.begin(target: 4, at: .seconds(1))
         #expect(machine.finRead(on: .source, at: .zero) == [])
         let actions = machine.answered(accepted: true, on: .target, at: .zero)
         #expect(actions == [.attemptEnded(.accepted), .complete(id: 4, was: 0, role: .initiator)])
@@ -86,13 +86,13 @@ import Testing
     @Test func aDenialLeavesTheTaint() throws {
         var machine = try tainted()
         #expect(machine.closeAndFrame() == [])
-        try machine.begin(target: 4, at: .zero)
+        try machine.begin(target: 4, at: .seconds(1))
         #expect(machine.answered(accepted: false, on: .target, at: .zero) == [.close(.target), .attemptEnded(.denied)])
         #expect(machine.finRead(on: .source, at: .zero) == [.fail(.endInDoubt)])
 
         var holding = try tainted()
         #expect(holding.closeAndFrame() == [])
-        try holding.begin(target: 4, at: .zero)
+        try holding.begin(target: 4, at: .seconds(1))
         #expect(holding.finRead(on: .source, at: .zero) == [])
         let actions = holding.answered(accepted: false, on: .target, at: .zero)
         #expect(actions == [.close(.target), .attemptEnded(.denied), .fail(.endInDoubt)])

@@ -111,12 +111,13 @@ import Testing
         let limit = MigrationConfiguration().answerTimeout
         #expect(throws: Never.self) { try stream.begin(target: 2, on: carrier, waiter: nil, at: now).get() }
         stream.tick(at: now + limit)
-        #expect(throws: Never.self) { try stream.begin(target: 4, on: carrier, waiter: nil, at: now + limit).get() }
-        #expect(stream.bindTarget(LegToken(rawValue: 2), carrier: carrier, id: 4, at: now + limit))
-        stream.withdrawAttempt(target: 2, because: .closed, at: now + limit)
+        let later = now + limit + MigrationConfiguration().retryDelay
+        #expect(throws: Never.self) { try stream.begin(target: 4, on: carrier, waiter: nil, at: later).get() }
+        #expect(stream.bindTarget(LegToken(rawValue: 2), carrier: carrier, id: 4, at: later))
+        stream.withdrawAttempt(target: 2, because: .closed, at: later)
         #expect(stream.state.withLock { $0.machine.targetID } == 4)
         #expect(stream.state.withLock { $0.legs.target != nil })
-        stream.withdrawAttempt(target: 4, because: .closed, at: now + limit)
+        stream.withdrawAttempt(target: 4, because: .closed, at: later)
         #expect(stream.state.withLock { $0.machine.targetID } == nil)
     }
 

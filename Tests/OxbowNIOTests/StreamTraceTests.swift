@@ -89,7 +89,7 @@ import Testing
         let (stream, source) = try raw.hostOpens()
         let target = try raw.hostMigrates(stream, to: connection, of: second)
         second.reset(target)
-        raw.world.run(for: .milliseconds(1))
+        raw.world.run(for: MigrationConfiguration().retryDelay)
         let other = try raw.hostMigrates(stream, to: connection, of: second)
         second.send(RawScene.deny, on: other, flags: .ack)
         raw.world.run(for: .milliseconds(1))

@@ -109,8 +109,8 @@ struct SendCommand: OxbowSubcommand {
         } catch let refusal as MigrationRefusal {
             switch refusal {
             case .ended: return false
-            case .notNegotiated, .underWay, .unread: return true
-            case .notLabelled, .denied, .tooMany, .idsExhausted:
+            case .notNegotiated, .underWay, .unread, .tooSoon: return true
+            case .notLabelled, .denied, .tooManyFailures, .tooMany, .idsExhausted:
                 StandardError.write(line: "oxbow: the stream stays where it is: \(refusal)")
                 return false
             }

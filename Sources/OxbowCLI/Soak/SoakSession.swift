@@ -240,6 +240,7 @@ final class SoakSession: Sendable {
                 state.tally.postponed += 1
                 return .milliseconds(20)
             }
+        case MigrationRefusal.tooSoon(let wait): wait
         case is MigrationAttemptError where plan.isSurviving:
             state.withLock { state in
                 state.tally.failedAttempts += 1
