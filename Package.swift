@@ -54,6 +54,7 @@ let package = Package(
         library("OxbowMux", ["OxbowCore"]),
         library("OxbowMigration", ["OxbowCore"]),
         library("OxbowProtocols", ["OxbowCore", "OxbowWire", "OxbowCrypto"]),
+        library("OxbowSwarm", ["OxbowCore", "OxbowMigration"]),
         library(
             "OxbowUpgrade", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowProtocols"]),
 
@@ -61,7 +62,7 @@ let package = Package(
             "OxbowNIO",
             [
                 "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
-                "OxbowProtocols", "OxbowUpgrade",
+                "OxbowProtocols", "OxbowUpgrade", "OxbowSwarm",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -70,7 +71,9 @@ let package = Package(
         library(
             "Oxbow",
             [
-                "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowMux", "OxbowProtocols", "OxbowUpgrade", "OxbowNIO",
+                "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowMux", "OxbowProtocols", "OxbowUpgrade",
+                "OxbowSwarm",
+                "OxbowNIO",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -93,7 +96,7 @@ let package = Package(
             "OxbowTesting",
             [
                 "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
-                "OxbowProtocols", "OxbowUpgrade", "OxbowNIO", "Oxbow",
+                "OxbowProtocols", "OxbowUpgrade", "OxbowSwarm", "OxbowNIO", "Oxbow",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -125,7 +128,7 @@ let package = Package(
             "OxbowNIOTests",
             [
                 "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
-                "OxbowProtocols", "OxbowUpgrade", "OxbowNIO", "OxbowTesting",
+                "OxbowProtocols", "OxbowUpgrade", "OxbowSwarm", "OxbowNIO", "OxbowTesting",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -147,6 +150,7 @@ let package = Package(
         tests("OxbowSecurityTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity"]),
         tests("OxbowMuxTests", ["OxbowCore", "OxbowMux"]),
         tests("OxbowMigrationTests", ["OxbowCore", "OxbowMigration"]),
+        tests("OxbowSwarmTests", ["OxbowCore", "OxbowMigration", "OxbowSwarm"]),
         tests("OxbowExplorerTests", ["OxbowCore", "OxbowMux", "OxbowMigration", "OxbowExplorer"]),
         tests("OxbowProtocolsTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowProtocols"]),
     ]

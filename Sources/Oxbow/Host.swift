@@ -27,7 +27,6 @@ public final class Host: Sendable, Service {
     public let id: PeerID
     let configuration: HostConfiguration
     let swarm: Swarm
-    let transports: SwarmTransports
     let inbound: InboundStreams
     let observers: EventObservers
     let log: HostLog
@@ -53,13 +52,13 @@ public final class Host: Sendable, Service {
         let observers = EventObservers(limit: configuration.maximumWaitingEvents)
         self.observers = observers
         inbound = InboundStreams(limit: configuration.maximumWaitingStreams)
-        transports = SwarmTransports(group: configuration.eventLoopGroup, memory: configuration.memoryNetwork)
         var swarmConfiguration = configuration.swarm
         swarmConfiguration.meter = configuration.metricsFactory.map(HostMetrics.init) ?? HostMetrics.ofProcess()
         let log = HostLog(configuration.logger)
         self.log = log
         swarm = Swarm(
             upgrade: upgrade, configuration: swarmConfiguration,
+            transports: SwarmTransports(group: configuration.eventLoopGroup, memory: configuration.memoryNetwork),
             unixTime: { Int64(Date().timeIntervalSince1970) },
             eventSink: { event in
                 observers.send(event)
@@ -138,7 +137,7 @@ public final class Host: Sendable, Service {
     ///   interfaces.
     @discardableResult
     public func listen(on address: Multiaddr) async throws(ListenError) -> [Multiaddr] {
-        let listener = try await swarm.listen(on: address, transports: transports)
+        let listener = try await swarm.listen(on: address)
         let isOpen = life.withLock { life in
             if !life.isShutDown { life.listeners.append(listener) }
             return !life.isShutDown
@@ -154,6 +153,12 @@ public final class Host: Sendable, Service {
     /// Where the host listens, with its id behind.
     public var listenAddresses: [Multiaddr] {
         swarm.listenAddresses.compactMap { try? $0.appending(peer: id) }
+    }
+
+    /// What the host tells its peers: where it listens, where it was found to be reachable, and through which relays,
+    /// each with its id behind.
+    public var announcedAddresses: [Multiaddr] {
+        swarm.announcedAddresses.compactMap { try? $0.appending(peer: id) }
     }
 
     // MARK: Protocols
@@ -194,7 +199,7 @@ public final class Host: Sendable, Service {
             return Peer(standing, host: self)
         }
         let connection = try await logged { () async throws(DialError) in
-            try await swarm.dial(peer, at: addresses, transports: transports)
+            try await swarm.dial(peer, at: addresses)
         }
         return try await identified(peer, connection)
     }
@@ -202,7 +207,7 @@ public final class Host: Sendable, Service {
     /// Opens one more connection to a peer, whatever stands: a peer may have several.
     public func connectAgain(to peer: PeerID, at addresses: [Multiaddr]) async throws(DialError) -> Connection {
         let connection = try await logged { () async throws(DialError) in
-            try await swarm.dialAnother(peer, at: addresses, transports: transports)
+            try await swarm.dialAnother(peer, at: addresses)
         }
         _ = try await identified(peer, connection)
         return Connection(connection)

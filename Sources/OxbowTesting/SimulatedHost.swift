@@ -10,6 +10,7 @@ package final class SimulatedHost: @unchecked Sendable {
     package let id: PeerID
     package let identity: PrivateKey
     unowned let world: SimulatedWorld
+    private let number: UInt64
     package private(set) var events: [SwarmEvent] = []
     /// Called for each event.
     package var onEvent: ((SwarmEvent) -> Void)?
@@ -21,6 +22,7 @@ package final class SimulatedHost: @unchecked Sendable {
         _ configure: (inout SwarmConfiguration) -> Void
     ) {
         self.world = world
+        number = UInt64(world.hosts.count + 1)
         self.identity = identity
         id = identity.publicKey.peerID
         var configuration = SwarmConfiguration()
@@ -30,7 +32,8 @@ package final class SimulatedHost: @unchecked Sendable {
                 identity: identity, securityProtocols: security)
             let log = EventLog()
             swarm = Swarm(
-                upgrade: upgrade, configuration: configuration, unixTime: { 1_800_000_000 },
+                upgrade: upgrade, configuration: configuration,
+                transports: SwarmTransports(group: world.loop, memory: world.network), unixTime: { 1_800_000_000 },
                 labelStart: { labelStart }, eventSink: { log.sink?($0) })
             swarm.registerServices()
             log.sink = { [unowned self] event in
@@ -38,6 +41,29 @@ package final class SimulatedHost: @unchecked Sendable {
                 onEvent?(event)
             }
         } catch { preconditionFailure("a simulated host can't be made: \(error)") }
+    }
+
+    /// Where ``listen()`` listens: the address is the host's own.
+    package var address: Multiaddr {
+        guard let address = try? Multiaddr(components: [.memory(number)]) else {
+            preconditionFailure("a number makes an address")
+        }
+        return address
+    }
+
+    /// Listens at ``address``, so that others can dial it: by it, or through a relay.
+    package func listen() {
+        do { swarm.addListenAddresses(try swarm.listen(inMemory: number).addresses) } catch {
+            preconditionFailure("the simulated network has no room: \(error)")
+        }
+    }
+
+    /// Dials an address, as a hole punch or a dial by address does, without waiting for anything.
+    package func dial(
+        _ address: Multiaddr, of peer: PeerID,
+        completion: @escaping @Sendable (Result<ConnectionDriver, DialFailure>) -> Void = { _ in }
+    ) {
+        swarm.connect(address, peer, DialTicket(), completion: completion)
     }
 
     /// Serves a protocol: `body` gets each stream when it is open; nil takes the handler away.

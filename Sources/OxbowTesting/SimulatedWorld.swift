@@ -16,6 +16,10 @@ package final class SimulatedWorld: @unchecked Sendable {
     package let loop = EmbeddedEventLoop()
     package private(set) var hosts: [SimulatedHost] = []
     package private(set) var links: [SimulatedLink] = []
+    /// How long each byte is under way on connections that are dialled by address.
+    package var dialDelay: Duration = .zero
+    /// The network of the addresses that ``SimulatedHost/listen()`` gives.
+    private(set) lazy var network = MemoryNetwork { [unowned self] _ in MemoryLink(delay: dialDelay) }
 
     package init() {}
 

@@ -11,10 +11,13 @@ import Testing
 
 /// Connections of one peer on different event loops, and tasks that write, read and move streams at the same time.
 @Suite struct LoopRaceTests {
-    private static func makeSwarm(_ key: Int, security: [ProtocolID]) throws -> Swarm {
+    private static func makeSwarm(
+        _ key: Int, security: [ProtocolID], _ transports: SwarmTransports
+    ) throws -> Swarm {
         let upgrade = try UpgradeConfiguration(identity: FixedKeys.all[key], securityProtocols: security)
         let swarm = Swarm(
-            upgrade: upgrade, configuration: SwarmConfiguration(), unixTime: { 1_800_000_000 }, eventSink: { _ in })
+            upgrade: upgrade, configuration: SwarmConfiguration(), transports: transports,
+            unixTime: { 1_800_000_000 }, eventSink: { _ in })
         swarm.registerServices()
         return swarm
     }
@@ -70,18 +73,18 @@ import Testing
     func races(_ address: String) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         let transports = SwarmTransports(group: group, memory: MemoryNetwork())
-        let left = try Self.makeSwarm(0, security: ["/noise", "/tls/1.0.0"])
-        let right = try Self.makeSwarm(1, security: ["/tls/1.0.0", "/noise"])
+        let left = try Self.makeSwarm(0, security: ["/noise", "/tls/1.0.0"], transports)
+        let right = try Self.makeSwarm(1, security: ["/tls/1.0.0", "/noise"], transports)
         let served = Mailbox()
         right.setHandler(bulk) { stream, _ in served.put(stream) }
         let (leftPeer, rightPeer) = (FixedKeys.all[0].publicKey.peerID, FixedKeys.all[1].publicKey.peerID)
         let ears = [
-            try await left.listen(on: Multiaddr(address), transports: transports),
-            try await right.listen(on: Multiaddr(address), transports: transports),
+            try await left.listen(on: Multiaddr(address)),
+            try await right.listen(on: Multiaddr(address)),
         ]
         // One connection that each side dialled: the first is Noise, the other TLS.
-        _ = try await left.dialAnother(rightPeer, at: ears[1].addresses, transports: transports)
-        _ = try await right.dialAnother(leftPeer, at: ears[0].addresses, transports: transports)
+        _ = try await left.dialAnother(rightPeer, at: ears[1].addresses)
+        _ = try await right.dialAnother(leftPeer, at: ears[0].addresses)
         let there = try #require(left.peer(rightPeer)), here = try #require(right.peer(leftPeer))
         for connection in there.usableConnections { await there.identified(connection.id) }
         for connection in here.usableConnections { await here.identified(connection.id) }

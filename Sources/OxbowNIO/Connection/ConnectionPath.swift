@@ -19,6 +19,19 @@ public enum ConnectionRole: Hashable, Sendable {
     case listener
 }
 
+/// What a relay lets through on one circuit (libp2p/specs, circuit-v2, `Limit`).
+public struct CircuitLimit: Hashable, Sendable {
+    /// How long the circuit may last; nil when that is not bounded.
+    public var duration: Duration?
+    /// How many bytes it carries in each direction; nil when that is not bounded.
+    public var bytes: UInt64?
+
+    /// Bounds of nil don't bound.
+    public init(duration: Duration? = nil, bytes: UInt64? = nil) {
+        (self.duration, self.bytes) = (duration, bytes)
+    }
+}
+
 /// Where a connection runs and what it is made of: what a person wants to see of it.
 public struct ConnectionPath: Hashable, Sendable, CustomStringConvertible {
     public let id: ConnectionID
@@ -37,8 +50,13 @@ public struct ConnectionPath: Hashable, Sendable, CustomStringConvertible {
         self.remoteAddress = remoteAddress
     }
 
+    /// What a relay lets through in all; nil when nothing bounds the connection.
+    public internal(set) var limit: CircuitLimit?
+
     /// Whether the connection runs through a relay.
     public var isRelayed: Bool { remoteAddress?.isRelayed ?? false }
+    /// Whether the connection runs through a relay that bounds its bytes or its life.
+    public var isLimited: Bool { limit != nil }
 
     public var description: String {
         let address = remoteAddress?.description ?? "an unknown address"

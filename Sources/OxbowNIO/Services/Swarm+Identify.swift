@@ -20,6 +20,7 @@ extension Swarm {
         setHandler(Ping.protocolID) { [self] stream, connection in
             answerPings(LoopStream(stream, on: connection.eventLoop), on: connection)
         }
+        for component in components { component.register(in: self) }
     }
 
     // MARK: Telling
@@ -27,7 +28,7 @@ extension Swarm {
     private func message(for connection: ConnectionDriver) -> IdentifyMessage {
         var message = IdentifyMessage()
         message.publicKey = identity.publicKey.protobuf
-        message.listenAddresses = listenAddresses.map(\.binary)
+        message.listenAddresses = announcedAddresses.map(\.binary)
         message.protocols = protocols.map(\.rawValue)
         message.observedAddress = connection.path.remoteAddress?.binary
         message.protocolVersion = Identify.protocolVersion
@@ -81,6 +82,7 @@ extension Swarm {
                 return state.identifyWaiters
             }
             if let info { eventSink(.identified(peer: peer.id, info: info)) }
+            for component in components { component.identified(peer, info, on: connection, in: self) }
             for resume in waiters { resume() }
         }
     }
@@ -97,7 +99,9 @@ extension Swarm {
                 state.dialect = state.info?.migrationDialect
                 return state.info
             }
-            if let info { eventSink(.identified(peer: peer.id, info: info)) }
+            guard let info else { return }
+            eventSink(.identified(peer: peer.id, info: info))
+            for component in components { component.identifyChanged(peer, info, on: connection, in: self) }
         }
     }
 

@@ -35,6 +35,7 @@ extension Swarm: ConnectionOwner {
         let waiter = state.withLock { $0.openWaiters.removeValue(forKey: connection.id) }
         configuration.meter?.connectionsChanged(by: 1)
         eventSink(.connectionOpened(peer: peer.peer, path: connection.path))
+        for component in components { component.connectionOpened(connection, with: peerState, in: self) }
         identify(peerState, on: connection)
         waiter?(.success(connection))
     }
@@ -51,6 +52,7 @@ extension Swarm: ConnectionOwner {
         }
         if let peer = peer(of: connection), remove(connection, from: peer) {
             configuration.meter?.connectionsChanged(by: -1)
+            for component in components { component.connectionClosed(connection, with: peer, in: self) }
             eventSink(.connectionClosed(peer: peer.id, path: connection.path, error: error))
         } else if connection.role == .listener {
             eventSink(.inboundFailed(path: connection.path, error: error))
@@ -82,6 +84,7 @@ extension Swarm: ConnectionOwner {
         peer.state.withLock { $0.roundTrips[connection.id] = roundTrip }
         // It is measured now and then as long as the connection stands: a good time to look after its streams.
         peer.meterStreams()
+        for component in components { component.measured(roundTrip, of: connection, with: peer, in: self) }
     }
 
     // MARK: Inbound streams

@@ -25,7 +25,7 @@ package struct SwarmTransports: Sendable {
 extension Swarm {
     /// Connects to a peer: joins the dial to it that runs, or starts one. The dial is cancelled when its last caller is.
     package func dial(
-        _ peer: PeerID, at addresses: [Multiaddr], transports: SwarmTransports
+        _ peer: PeerID, at addresses: [Multiaddr]
     ) async throws(DialError) -> ConnectionDriver {
         guard peer != localPeer else { throw DialError(peer, .isSelf) }
         guard !addresses.isEmpty else { throw DialError(peer, .noAddresses) }
@@ -39,7 +39,7 @@ extension Swarm {
             guard state.dials.count < configuration.limits.dials else {
                 return .failure(DialError(peer, .tooManyDials(limit: configuration.limits.dials)))
             }
-            let task = Task { await self.race(peer, addresses, transports) }
+            let task = Task { await self.race(peer, addresses) }
             let dial = SharedDial(number: UniqueNumber.next(), task: task, callers: 1)
             state.dials[peer] = dial
             return .success(dial)
@@ -58,11 +58,11 @@ extension Swarm {
 
     /// One more connection to a peer, whatever stands or is being dialled already.
     package func dialAnother(
-        _ peer: PeerID, at addresses: [Multiaddr], transports: SwarmTransports
+        _ peer: PeerID, at addresses: [Multiaddr]
     ) async throws(DialError) -> ConnectionDriver {
         guard peer != localPeer else { throw DialError(peer, .isSelf) }
         guard !addresses.isEmpty else { throw DialError(peer, .noAddresses) }
-        return try await race(peer, addresses, transports).get()
+        return try await race(peer, addresses).get()
     }
 
     private func leave(_ dial: SharedDial, to peer: PeerID) {
@@ -85,7 +85,7 @@ extension Swarm {
     /// Tries the addresses one after the other, each a little behind the one before or as soon as that failed; the
     /// first that leads to the peer wins (RFC 8305, section 5).
     private func race(
-        _ peer: PeerID, _ addresses: [Multiaddr], _ transports: SwarmTransports
+        _ peer: PeerID, _ addresses: [Multiaddr]
     ) async -> Result<ConnectionDriver, DialError> {
         var waiting = Self.ordered(addresses).prefix(configuration.limits.addressesPerDial)[...]
         let all = Array(waiting)
@@ -96,7 +96,7 @@ extension Swarm {
             func startNext() {
                 guard let address = waiting.popFirst() else { return }
                 running += 1
-                group.addTask { .attempt(address, await self.attempt(address, peer, transports)) }
+                group.addTask { .attempt(address, await self.attempt(address, peer)) }
                 guard !waiting.isEmpty else { return }
                 group.addTask { [stagger = self.configuration.dialStagger] in
                     try? await Task.sleep(for: stagger.saturated)
@@ -156,12 +156,12 @@ extension Swarm {
     }
 
     private func attempt(
-        _ address: Multiaddr, _ peer: PeerID, _ transports: SwarmTransports
+        _ address: Multiaddr, _ peer: PeerID
     ) async -> Result<ConnectionDriver, DialFailure> {
         let ticket = DialTicket()
         return await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
-                connect(address, peer, transports, ticket) { continuation.resume(returning: $0) }
+                connect(address, peer, ticket) { continuation.resume(returning: $0) }
             }
         } onCancel: {
             ticket.cancel()

@@ -4,7 +4,9 @@ package import OxbowCore
 import Synchronization
 
 /// Lets one attempt of a dial be given up, whatever it is at.
-final class DialTicket: Sendable {
+package final class DialTicket: Sendable {
+    package init() {}
+
     private struct State {
         var isCancelled = false
         var abort: [@Sendable () -> Void] = []
@@ -35,8 +37,8 @@ final class DialTicket: Sendable {
 
 extension Swarm {
     /// Connects to one address. `completion` is called once.
-    func connect(
-        _ address: Multiaddr, _ peer: PeerID, _ transports: SwarmTransports, _ ticket: DialTicket,
+    package func connect(
+        _ address: Multiaddr, _ peer: PeerID, _ ticket: DialTicket,
         completion: @escaping @Sendable (Result<ConnectionDriver, DialFailure>) -> Void
     ) {
         if let named = address.peerID, named != peer { return completion(.failure(.namesAnotherPeer(named))) }
@@ -91,7 +93,7 @@ extension Swarm {
     ///
     /// - Returns: how to stop, and the addresses at which peers can reach it: for an unspecified one those of all
     ///   interfaces.
-    package func listen(on address: Multiaddr, transports: SwarmTransports) async throws(ListenError) -> Listener {
+    package func listen(on address: Multiaddr) async throws(ListenError) -> Listener {
         if let endpoint = address.tcpEndpoint {
             let channel: any Channel
             do {
@@ -109,6 +111,14 @@ extension Swarm {
         guard case .memory(let number)? = address.components.first, address.components.count == 1 else {
             throw .unsupported(address)
         }
+        return try listen(inMemory: number)
+    }
+
+    /// Listens at a number of the memory network; 0 finds a free one.
+    package func listen(inMemory number: UInt64) throws(ListenError) -> Listener {
+        guard let address = try? Multiaddr(components: [.memory(number)]) else {
+            preconditionFailure("a number makes an address")
+        }
         let listener = MemoryNetwork.Listener(group: transports.tcp.group) { [self] transport, remote in
             let path = newPath(.listener, local: address, remote: remote)
             accept(transport, path) { transport.start(delegate: $0) }
@@ -116,7 +126,7 @@ extension Swarm {
         guard let chosen = transports.memory.listen(at: number, listener),
             let bound = try? Multiaddr(components: [.memory(chosen)])
         else { throw .failed(address, "somebody listens there already") }
-        return Listener(addresses: [bound]) { transports.memory.stop(at: chosen) }
+        return Listener(addresses: [bound]) { [self] in transports.memory.stop(at: chosen) }
     }
 
     private func accept(_ transport: any ByteTransport, _ path: ConnectionPath, start: (ConnectionDriver) -> Void) {

@@ -18,6 +18,9 @@ package final class Swarm: Sendable {
     let localPeer: PeerID
     let configuration: SwarmConfiguration
     let upgradeConfiguration: UpgradeConfiguration
+    package let transports: SwarmTransports
+    /// What works by itself, in the order in which it learns of things.
+    let components: [any SwarmComponent]
     /// Gets every event, on the thread on which it happened; must not block.
     let eventSink: @Sendable (SwarmEvent) -> Void
     /// The time for certificates, in seconds since 1970.
@@ -36,14 +39,13 @@ package final class Swarm: Sendable {
         var openWaiters: [ConnectionID: @Sendable (Result<ConnectionDriver, ConnectionError>) -> Void] = [:]
         /// Who waits for all connections to be gone.
         var drainWaiters: [@Sendable () -> Void] = []
-        var listenAddresses: [Multiaddr] = []
-        var observedAddresses: [Multiaddr] = []
+        var addresses: [AddressSource: [Multiaddr]] = [:]
         var dials: [PeerID: SharedDial] = [:]
         var isClosed = false
     }
 
     package init(
-        upgrade: UpgradeConfiguration, configuration: SwarmConfiguration,
+        upgrade: UpgradeConfiguration, configuration: SwarmConfiguration, transports: SwarmTransports,
         unixTime: @escaping @Sendable () -> Int64,
         labelStart: @escaping @Sendable () throws -> UInt64 = { try SecureRandom.uint64() },
         eventSink: @escaping @Sendable (SwarmEvent) -> Void
@@ -52,9 +54,17 @@ package final class Swarm: Sendable {
         localPeer = upgrade.identity.publicKey.peerID
         self.configuration = configuration
         upgradeConfiguration = upgrade
+        self.transports = transports
+        components = Self.makeComponents(configuration, localPeer: localPeer)
         self.unixTime = unixTime
         self.labelStart = labelStart
         self.eventSink = eventSink
+    }
+
+    private static func makeComponents(
+        _ configuration: SwarmConfiguration, localPeer: PeerID
+    ) -> [any SwarmComponent] {
+        []
     }
 
     // MARK: Protocols
@@ -77,13 +87,6 @@ package final class Swarm: Sendable {
 
     func peer(of connection: ConnectionDriver) -> PeerState? {
         connection.peer.flatMap { peer($0.peer) }
-    }
-
-    package var listenAddresses: [Multiaddr] { state.withLock { $0.listenAddresses } }
-
-    package func addListenAddresses(_ addresses: [Multiaddr]) {
-        state.withLock { $0.listenAddresses += addresses }
-        pushIdentify()
     }
 
     package var allPeers: [PeerState] { state.withLock { Array($0.peers.values) } }
@@ -133,6 +136,7 @@ package final class Swarm: Sendable {
             state.drainWaiters.append(completion)
             return state.connections.values.sorted { $0.id < $1.id }
         }
+        for component in components { component.close(in: self) }
         guard let connections else { return completion() }
         for connection in connections { connection.close() }
     }

@@ -13,8 +13,17 @@ public final class MemoryNetwork: Sendable {
     }
 
     private let listeners = Mutex<[UInt64: Listener]>([:])
+    /// The properties of the next pipe to a number.
+    private let link: @Sendable (UInt64) -> MemoryLink
 
-    public init() {}
+    /// A network of its own, in which nobody listens yet. Its pipes have no delay.
+    public init() {
+        link = { _ in MemoryLink() }
+    }
+
+    package init(link: @escaping @Sendable (_ number: UInt64) -> MemoryLink) {
+        self.link = link
+    }
 
     /// Takes the number, or finds a free one for 0.
     ///
@@ -37,7 +46,7 @@ public final class MemoryNetwork: Sendable {
     func connect(to number: UInt64, from loop: any EventLoop, address: Multiaddr?) -> MemoryTransport? {
         guard let listener = listeners.withLock({ $0[number] }) else { return nil }
         let remote = listener.group.next()
-        let (near, far) = MemoryTransport.pair(loop, remote)
+        let (near, far) = MemoryTransport.pair(loop, remote, link: link(number))
         remote.execute { listener.accept(far, address) }
         return near
     }
