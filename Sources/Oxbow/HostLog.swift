@@ -22,6 +22,8 @@ struct HostLog: Sendable {
             log(.debug, "inbound connection failed", nil, Self.metadata(of: path), error)
         case .identified(let peer, let info):
             log(.trace, "peer identified", peer, ["agent": .string(Self.escaped(info.agentVersion ?? ""))])
+        case .bestConnectionChanged(let peer, let path):
+            log(.debug, "best connection changed", peer, path.map(Self.metadata) ?? [:])
         case .streamMigrated(let peer, let protocolID, let record):
             log(.debug, "stream migrated", peer, Self.metadata(of: record, protocolID))
         case .streamNotMigrated(let peer, let protocolID, let record):

@@ -23,6 +23,8 @@ extension SwarmEvent {
         case .connectionClosed(let peer, let path, let error): "disconnected  \(peer) \(path): \(error)"
         case .inboundFailed(let path, let error): "refused       \(path): \(error)"
         case .identified(let peer, let info): "identified    \(peer) as \(info.agentVersion ?? "something unnamed")"
+        case .bestConnectionChanged(let peer, let path):
+            path.map { "best path     \(peer) \($0)" }
         case .streamMigrated(let peer, let protocolID, let record):
             "migrated      \(peer) \(protocolID?.rawValue ?? "a stream") \(record.pathText)"
         case .streamNotMigrated(let peer, let protocolID, let record):
@@ -47,6 +49,10 @@ extension SwarmEvent {
                 ("event", "identified"), ("peer", .string(peer.description)),
                 ("agent", info.agentVersion.map(JSON.string) ?? .null),
                 ("protocols", .array(info.protocols.map { .string($0.rawValue) })),
+            ]
+        case .bestConnectionChanged(let peer, let path):
+            [
+                ("event", "best-connection"), ("peer", .string(peer.description)), ("path", path?.json ?? .null),
             ]
         case .streamMigrated(let peer, let protocolID, let record):
             [
@@ -73,6 +79,7 @@ extension ConnectionPath {
             ("local", localAddress.map { .string($0.description) } ?? .null),
             ("remote", remoteAddress.map { .string($0.description) } ?? .null),
             ("security", security.map { .string($0.rawValue) } ?? .null),
+            ("relayed", .bool(isRelayed)), ("limited", .bool(isLimited)),
         ])
     }
 }

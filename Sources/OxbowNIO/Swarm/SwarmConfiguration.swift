@@ -2,6 +2,7 @@ public import OxbowCore
 public import OxbowMigration
 public import OxbowMux
 import OxbowProtocols
+public import OxbowSwarm
 
 /// Everything about a swarm that isn't its identity. Each bound has a default that suits a public peer.
 public struct SwarmConfiguration: Sendable {
@@ -10,6 +11,8 @@ public struct SwarmConfiguration: Sendable {
     public var muxer = YamuxConfiguration()
     public var migration = MigrationConfiguration()
     public var limits = SwarmLimits()
+    /// Which of a peer's connections is used, when streams move to it and when the others are closed.
+    public var policy = ConnectionPolicy()
     /// Whether streams are labelled, and peers' migrations taken.
     public var isMigrationEnabled = true
     /// Protocols whose streams never migrate, besides ``neverMigratable`` (SM-L5).
@@ -28,7 +31,7 @@ public struct SwarmConfiguration: Sendable {
     public init() {}
 
     /// Why nothing can work with these bounds; nil when it can.
-    public var problem: String? { muxer.problem }
+    public var problem: String? { muxer.problem ?? policy.problem }
 }
 
 /// What a swarm takes on at most.

@@ -11,6 +11,8 @@ public enum SwarmEvent: Sendable {
     case inboundFailed(path: ConnectionPath, error: ConnectionError)
     /// identify, or a push, told about a peer.
     case identified(peer: PeerID, info: IdentifyInfo)
+    /// New streams with a peer go to another connection from now on, and those that live move there; nil when none stands.
+    case bestConnectionChanged(peer: PeerID, to: ConnectionPath?)
     /// A live stream has moved, whichever side asked.
     case streamMigrated(peer: PeerID, protocolID: ProtocolID?, record: MigrationRecord)
     /// An attempt of either side to move a stream ended otherwise: the record's outcome says how. The protocol is nil
