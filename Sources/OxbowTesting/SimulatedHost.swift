@@ -97,11 +97,14 @@ package final class SimulatedHost: @unchecked Sendable {
 
     /// Opens a stream on a connection to a peer that need not be a simulated host.
     package func open(
-        _ protocols: [ProtocolID], to peer: PeerID, on connection: ConnectionDriver, isMigratable: Bool = true
+        _ protocols: [ProtocolID], to peer: PeerID, on connection: ConnectionDriver, isMigratable: Bool = true,
+        isPlaceChosen: Bool = true
     ) -> SimulatedStream {
         guard let state = swarm.peer(peer) else { preconditionFailure("the hosts are not connected") }
         let stream = SimulatedStream(
-            swarm.openStream(to: state, for: protocols, on: connection, isMigratable: isMigratable), in: world)
+            swarm.openStream(
+                to: state, for: protocols, on: connection, isMigratable: isMigratable,
+                isPlaceChosen: isPlaceChosen), in: world)
         stream.start()
         return stream
     }

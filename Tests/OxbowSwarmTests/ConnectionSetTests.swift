@@ -9,11 +9,14 @@ struct ConnectionSetTests {
         ConnectionFacts(id: id, isLimited: true, isRelayed: true, transport: .other)
     }
 
-    @Test("New streams go to the best: unlimited before limited, direct before relayed, QUIC before TCP, the lower peer's")
+    @Test(
+        "New streams go to the best: unlimited before limited, direct before relayed, QUIC before TCP, the lower peer's"
+    )
     func ranks() {
         var set = Scene()
         let worseAndWorse = [
-            ConnectionFacts(id: 6, transport: .quic), ConnectionFacts(id: 5, transport: .quic, isDialedByLowerPeer: false),
+            ConnectionFacts(id: 6, transport: .quic),
+            ConnectionFacts(id: 5, transport: .quic, isDialedByLowerPeer: false),
             ConnectionFacts(id: 4), ConnectionFacts(id: 3, isRelayed: true, transport: .other), Self.relayed(2),
         ]
         for facts in worseAndWorse.reversed() {
@@ -60,6 +63,25 @@ struct ConnectionSetTests {
         #expect(set.set.destination(from: 3, at: set.now) == nil)
     }
 
+    @Test("Between connections that one peer dialled, only that peer moves streams: to a clearly shorter round trip")
+    func ownDials() {
+        for isLowerPeer in [true, false] {
+            var own = Scene(isLowerPeer: isLowerPeer)
+            var others = Scene(isLowerPeer: isLowerPeer)
+            for id in [1, 2] as [UInt64] {
+                own.open(ConnectionFacts(id: id, isDialedByLowerPeer: isLowerPeer))
+                others.open(ConnectionFacts(id: id, isDialedByLowerPeer: !isLowerPeer))
+            }
+            for _ in 0..<2 { own.set.measured(2, roundTrip: .milliseconds(5), at: own.now) }
+            for _ in 0..<2 { others.set.measured(2, roundTrip: .milliseconds(5), at: others.now) }
+            #expect(own.set.best == 2 && own.set.destination(from: 1, at: own.now) == 2)
+            others.wait(.seconds(100))
+            #expect(others.set.best == 1 && others.set.destination(from: 2, at: others.now) == nil)
+            own.set.pin(1, true, at: own.now)
+            #expect(own.set.destination(from: 1, at: own.now) == nil, "the application opened it for a purpose")
+        }
+    }
+
     @Test("What the lower peer leaves within a class, the higher one uses last")
     func follows() {
         var set = Scene(isLowerPeer: false)
@@ -79,7 +101,8 @@ struct ConnectionSetTests {
 
     // MARK: Pruning
 
-    @Test("A worse connection is closed once it was idle for the grace period, by either side", arguments: [true, false])
+    @Test(
+        "A worse connection is closed once it was idle for the grace period, by either side", arguments: [true, false])
     func prunes(isLowerPeer: Bool) {
         var set = Scene(isLowerPeer: isLowerPeer)
         set.open(Self.relayed(1))
@@ -196,7 +219,8 @@ struct ConnectionSetTests {
 
     // MARK: The peer's wishes
 
-    @Test("A move to a better class is taken; one to a worse waits for a sign of life of the better, and is denied by it")
+    @Test(
+        "A move to a better class is taken; one to a worse waits for a sign of life of the better, and is denied by it")
     func downgrade() {
         var set = Scene()
         set.open(Self.relayed(1))

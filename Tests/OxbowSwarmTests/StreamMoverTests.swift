@@ -12,7 +12,8 @@ struct StreamMoverTests {
         var mover = StreamMover(limit: 2)
         for number in [3, 1, 2, 3] as [UInt64] { mover.add(Self.key(number)) }
         #expect(mover.count == 3)
-        #expect([mover.next(at: .zero), mover.next(at: .zero), mover.next(at: .zero)] == [Self.key(3), Self.key(1), nil])
+        #expect(
+            [mover.next(at: .zero), mover.next(at: .zero), mover.next(at: .zero)] == [Self.key(3), Self.key(1), nil])
         mover.ended(Self.key(1), retryAt: nil)
         #expect(mover.next(at: .zero) == Self.key(2))
         #expect(mover.next(at: .zero) == nil)

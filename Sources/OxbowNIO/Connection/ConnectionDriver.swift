@@ -89,6 +89,9 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     /// Whether new streams may be opened on it: neither side has begun to close it.
     package var isUsable: Bool { usable.load(ordering: .relaxed) }
 
+    /// Whether its transport is closed. On the event loop.
+    package var isClosed: Bool { isTransportClosed }
+
     /// Streams of the connection's multiplexer, and what is kept for them: none once nothing lives on the connection.
     /// On the event loop.
     package var underlyingStreams: Int {

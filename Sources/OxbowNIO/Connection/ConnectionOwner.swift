@@ -33,7 +33,8 @@ protocol ConnectionOwner: AnyObject, Sendable {
     ///
     /// - Returns: whether it is being opened on another one instead.
     func openElsewhere(
-        _ stream: LogicalStream, _ negotiation: OutboundStreamNegotiation, than connection: ConnectionDriver) -> Bool
+        _ stream: LogicalStream, _ negotiation: OutboundStreamNegotiation, than connection: ConnectionDriver
+    ) -> Bool
     /// The measured round trip of the connection changed.
     func connection(_ connection: ConnectionDriver, measured roundTrip: Duration)
 }

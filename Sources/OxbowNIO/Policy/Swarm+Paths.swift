@@ -24,7 +24,9 @@ struct PeerPaths {
     }
 
     /// Where streams of each connection should go now.
-    fileprivate func currentMoves(_ connections: [ConnectionDriver], at now: Instant) -> [ConnectionSet.ID: ConnectionSet.ID] {
+    fileprivate func currentMoves(_ connections: [ConnectionDriver], at now: Instant) -> [ConnectionSet.ID:
+        ConnectionSet.ID]
+    {
         var moves: [ConnectionSet.ID: ConnectionSet.ID] = [:]
         for connection in connections {
             let id = connection.id.rawValue
@@ -94,8 +96,11 @@ extension Swarm {
         let now = Instant(loop.now)
         peer.state.withLock { state in
             let isOver = state.connections.isEmpty
-            let deadline = isOver ? .distantFuture : min(
-                state.paths.set.nextDeadline(after: now), state.paths.mover.nextDeadline)
+            let deadline =
+                isOver
+                ? .distantFuture
+                : min(
+                    state.paths.set.nextDeadline(after: now), state.paths.mover.nextDeadline)
             if let timer = state.paths.timer {
                 guard timer.deadline > deadline || isOver else { return }
                 timer.task.cancel()

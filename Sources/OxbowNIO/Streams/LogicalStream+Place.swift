@@ -13,7 +13,9 @@ extension LogicalStream {
     /// Nil before the stream is bound and after its end.
     var place: StreamPlace? {
         state.withLock { state in
-            guard state.failure == nil, let leg = state.legs[state.machine.writeLeg] ?? state.legs.source else { return nil }
+            guard state.failure == nil, let leg = state.legs[state.machine.writeLeg] ?? state.legs.source else {
+                return nil
+            }
             return StreamPlace(connection: leg.carrier.path.id, isChosen: state.isPlaceChosen)
         }
     }

@@ -25,18 +25,20 @@ extension ConnectionSet {
     /// Where streams of a connection should move to now, by this side's doing; nil: nowhere.
     public func destination(from source: ID, at now: Instant) -> ID? {
         guard policy.movesStreams, let best, best != source, let bestSince, let target = self[best],
-            let current = self[source]
+            let current = self[source], !current.isUsable || precedes(target, current)
         else { return nil }
         return bestSince + delay(of: current, to: target) <= now ? best : nil
     }
 
     /// How long this side leaves it to the other to move streams between two connections.
     private func delay(of source: Entry, to target: Entry) -> Duration {
-        if isLowerPeer { return .zero }
-        if source.rank != target.rank || !source.isUsable { return policy.stepInDelay }
-        // Within a class, nothing that the lower peer might see differently.
-        guard target.facts.isDialedByLowerPeer, !source.facts.isDialedByLowerPeer else { return .nanoseconds(Int64.max) }
-        return policy.stepInDelay
+        let ownTurn = isLowerPeer ? .zero : policy.stepInDelay
+        guard source.rank == target.rank, source.isUsable, !source.health.isDegraded,
+            source.facts.isDialedByLowerPeer == target.facts.isDialedByLowerPeer
+        else { return ownTurn }
+        // Of several that one side dialled, only that side knows what they are for.
+        let isOwn = source.facts.isDialedByLowerPeer == isLowerPeer
+        return isOwn && !source.facts.isPinned ? .zero : .nanoseconds(Int64.max)
     }
 
     /// Judges the peer's wish to move a stream from one connection to another.
@@ -76,7 +78,8 @@ extension ConnectionSet {
             (entries[index].inspectAt, entries[index].idleSince, entries[index].busyLooks) = (nil, nil, 0)
             return
         }
-        if let idleSince = entry.idleSince, idleSince + grace <= now, let inspectAt = entry.inspectAt, inspectAt <= now {
+        if let idleSince = entry.idleSince, idleSince + grace <= now, let inspectAt = entry.inspectAt, inspectAt <= now
+        {
             // It was idle when it was looked at last; between the looks a stream may have come and gone, which harms
             // nobody: retiring ends no stream.
             entries[index].isRetiring = true

@@ -4,9 +4,9 @@ public import OxbowCore
 ///
 /// **Agreement.** Connections are in classes on which both peers agree (``ConnectionRanking``). Within a class, of two
 /// connections that the peers dialled to each other that of the lower peer is better, and both know it; of several that
-/// one peer dialled, only that peer closes any. So of any two connections only one can be closed in favour of the other,
+/// one peer dialled, only that peer closes any, or moves streams between them. So of any two connections only one can be closed in favour of the other,
 /// by whichever side, whatever each knows at the moment: the best of all is never closed. Nor can streams move in a
-/// circle: across classes they move to the better, within one only as the lower peer wants it, or as both see it.
+/// circle: across classes they move to the better, within one as both see it or as one alone wants it.
 ///
 /// **When it acts.** Only for a connection that is *confirmed*: that the peer, too, surely has open. The peer with the
 /// higher id leaves moving to the other for ``ConnectionPolicy/stepInDelay``, so that two Migrates for one stream seldom
@@ -25,7 +25,7 @@ public struct ConnectionSet: Sendable {
         /// This side has announced its end, or the peer has: no new streams.
         var isRetiring = false
         var isLeaving = false
-        /// The lower peer has moved a stream away from it within its class.
+        /// The peer, which dialled it, has moved a stream away from it within its class.
         var isDemoted = false
         /// Since when no stream has been on it, as far as is known.
         var idleSince: Instant?
@@ -39,7 +39,9 @@ public struct ConnectionSet: Sendable {
         var isUsable: Bool { !isRetiring && !isLeaving }
     }
 
+    /// Whether this side's peer id is the lower one.
     public let isLowerPeer: Bool
+    /// How it decides.
     public let policy: ConnectionPolicy
     /// In the order in which they opened.
     var entries: [Entry] = []
@@ -94,14 +96,15 @@ public struct ConnectionSet: Sendable {
         change(id, at: now) { entry, _ in entry.facts.isPinned = isPinned }
     }
 
-    /// The peer has moved a stream from one connection to another. Within a class that shows what the lower peer
-    /// prefers.
+    /// The peer has moved a stream from one connection to another. Between connections that it dialled itself, that shows
+    /// which it prefers.
     ///
-    /// - Returns: whether that can't be the peer's policy, but only its application's wish: a move of the higher peer's
-    ///   within a class. The stream should then be left where it is.
+    /// - Returns: whether this side sees no reason for it. Then it is the wish of the peer's application, and the stream
+    ///   should be left where it is.
     public mutating func peerMoved(from source: ID, to target: ID, at now: Instant) -> Bool {
         guard let old = self[source], let new = self[target], old.rank == new.rank else { return false }
-        guard !isLowerPeer else { return old.facts.isDialedByLowerPeer || !new.facts.isDialedByLowerPeer }
+        let isPeers = [old, new].allSatisfy { $0.facts.isDialedByLowerPeer != isLowerPeer }
+        guard isPeers else { return precedes(old, new) }
         change(source, at: now) { entry, _ in entry.isDemoted = true }
         change(target, at: now) { entry, _ in entry.isDemoted = false }
         return false
@@ -126,6 +129,7 @@ public struct ConnectionSet: Sendable {
 
     // MARK: Looking at it
 
+    /// No connection stands.
     public var isEmpty: Bool { entries.isEmpty }
     /// The connections that take new streams, best first.
     public var usable: [ID] { entries.filter(\.isUsable).sorted(by: precedes).map(\.facts.id) }
@@ -159,7 +163,7 @@ public struct ConnectionSet: Sendable {
         if one.facts.isDialedByLowerPeer != other.facts.isDialedByLowerPeer { return one.facts.isDialedByLowerPeer }
         if one.isDemoted != other.isDemoted { return other.isDemoted }
         let (here, there) = (one.paceClass, other.paceClass)
-        if isLowerPeer, here != there { return here < there }
+        if one.facts.isDialedByLowerPeer == isLowerPeer, here != there { return here < there }
         return one.facts.id < other.facts.id
     }
 }
