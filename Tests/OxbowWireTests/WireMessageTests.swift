@@ -15,6 +15,8 @@ import Testing
         PeerRecordMessage(peerID: [0x00, 0x01, 0x05], sequence: .max, addresses: [[4, 127, 0, 0, 1], []]),
         IdentifyMessageTests.full,
         StreamMigrationMessage.migrate(id: .max, from: 1),
+        HolePunchMessage.connect(addresses: [[4, 127, 0, 0, 1, 6, 0, 1], []]),
+        HolePunchMessage.sync,
     ]
 
     @Test(arguments: messages.indices) func messagesSurvive(index: Int) throws {

@@ -2,6 +2,7 @@
 #ifndef OXBOW_MESSAGES_C_H
 #define OXBOW_MESSAGES_C_H
 #include "envelope.pb-c.h"
+#include "hole_punch.pb-c.h"
 #include "identify.pb-c.h"
 #include "keys.pb-c.h"
 #include "noise.pb-c.h"
