@@ -29,6 +29,10 @@ struct HostLog: Sendable {
             // Bytes may be missing then: an operator wants to know.
             if case .aborted = record.outcome { level = .notice }
             log(level, "stream not migrated", peer, Self.metadata(of: record, protocolID))
+        case .holePunchBegan(let peer, let side):
+            log(.debug, "hole punch began", peer, ["side": side == .initiator ? "initiator" : "responder"])
+        case .holePunchEnded(let peer, let record):
+            log(.debug, "hole punch ended", peer, Self.metadata(of: record))
         }
     }
 
@@ -74,6 +78,15 @@ struct HostLog: Sendable {
         case .failed, .aborted: metadata["reason"] = .string(escaped(record.outcome.description))
         case .completed, .denied, .yielded: break
         }
+        return metadata
+    }
+
+    private static func metadata(of record: HolePunchRecord) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            "side": record.side == .initiator ? "initiator" : "responder", "tries": "\(record.tries)",
+            "milliseconds": "\(record.duration / .milliseconds(1))", "outcome": .string(escaped(record.summary)),
+        ]
+        if let path = record.path { metadata["path"] = .dictionary(self.metadata(of: path)) }
         return metadata
     }
 

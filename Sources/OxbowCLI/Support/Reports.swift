@@ -1,6 +1,7 @@
 import Oxbow
 import OxbowMigration
 import OxbowNIO
+import OxbowProtocols
 
 /// Text from elsewhere as it may be shown in a terminal: without what would move the cursor or change its mind.
 func printable(_ text: some StringProtocol) -> String {
@@ -27,6 +28,14 @@ extension SwarmEvent {
             "migrated      \(peer) \(protocolID?.rawValue ?? "a stream") \(record.pathText)"
         case .streamNotMigrated(let peer, let protocolID, let record):
             "not migrated  \(peer) \(protocolID?.rawValue ?? "an unknown stream"): \(record.outcome)"
+        case .holePunchBegan: nil
+        case .holePunchEnded(let peer, let record):
+            switch record.outcome {
+            case .upgraded(.elsewhere): nil
+            case .upgraded: "upgraded      \(peer) \(record.summary)"
+            // The initiator says when all tries have failed.
+            case .failed: record.side == .initiator ? "not upgraded  \(peer) \(record.summary)" : nil
+            }
         }
     }
 
@@ -61,6 +70,18 @@ extension SwarmEvent {
                 ("protocol", protocolID.map { .string($0.rawValue) } ?? .null),
                 ("initiator", .bool(record.role == .initiator)), ("outcome", .string(record.outcome.name)),
                 ("reason", .string("\(record.outcome)")),
+            ]
+        case .holePunchBegan(let peer, let side):
+            [
+                ("event", "hole-punch-began"), ("peer", .string(peer.description)),
+                ("initiator", .bool(side == .initiator)),
+            ]
+        case .holePunchEnded(let peer, let record):
+            [
+                ("event", "hole-punch-ended"), ("peer", .string(peer.description)),
+                ("initiator", .bool(record.side == .initiator)), ("upgraded", .bool(record.isUpgrade)),
+                ("tries", .uint(UInt64(record.tries))), ("milliseconds", .rounded(record.duration.milliseconds)),
+                ("path", record.path?.json ?? .null), ("summary", .string(record.summary)),
             ]
         }
     }

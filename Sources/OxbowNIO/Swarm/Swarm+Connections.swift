@@ -54,7 +54,7 @@ extension Swarm: ConnectionOwner {
             configuration.meter?.connectionsChanged(by: -1)
             for component in components { component.connectionClosed(connection, with: peer, in: self) }
             eventSink(.connectionClosed(peer: peer.id, path: connection.path, error: error))
-        } else if connection.role == .listener {
+        } else if connection.role == .listener, waiter == nil {
             eventSink(.inboundFailed(path: connection.path, error: error))
         }
         waiter?(.failure(error))

@@ -16,6 +16,10 @@ public enum SwarmEvent: Sendable {
     /// An attempt of either side to move a stream ended otherwise: the record's outcome says how. The protocol is nil
     /// when the peer named no stream that is known here.
     case streamNotMigrated(peer: PeerID, protocolID: ProtocolID?, record: MigrationRecord)
+    /// An attempt to upgrade a relayed connection with a peer to a direct one has begun, or a peer's is answered.
+    case holePunchBegan(peer: PeerID, side: HolePunchSide)
+    /// That attempt is over: there is a direct connection, or the record says why there is none.
+    case holePunchEnded(peer: PeerID, record: HolePunchRecord)
 }
 
 /// How much is alive in a host. All zero when it has nothing to do: whatever is left then is a leak.
