@@ -39,6 +39,10 @@ struct HostLog: Sendable {
             log(.info, "external address expired", nil, ["address": .string(Self.escaped("\(address)"))])
         case .natMappingChanged(let mapping):
             log(.info, "NAT mapping changed", nil, ["mapping": "\(mapping)"])
+        case .holePunchBegan(let peer, let side):
+            log(.debug, "hole punch began", peer, ["side": side == .initiator ? "initiator" : "responder"])
+        case .holePunchEnded(let peer, let record):
+            log(.debug, "hole punch ended", peer, Self.metadata(of: record))
         }
     }
 
@@ -84,6 +88,15 @@ struct HostLog: Sendable {
         case .failed, .aborted: metadata["reason"] = .string(escaped(record.outcome.description))
         case .completed, .denied, .yielded: break
         }
+        return metadata
+    }
+
+    private static func metadata(of record: HolePunchRecord) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            "side": record.side == .initiator ? "initiator" : "responder", "tries": "\(record.tries)",
+            "milliseconds": "\(record.duration / .milliseconds(1))", "outcome": .string(escaped(record.summary)),
+        ]
+        if let path = record.path { metadata["path"] = .dictionary(self.metadata(of: path)) }
         return metadata
     }
 

@@ -19,7 +19,7 @@ package final class SimulatedWorld: @unchecked Sendable {
     /// How long each byte is under way on connections that are dialled by address.
     package var dialDelay: Duration = .zero
     /// The network of the addresses that ``SimulatedHost/listen()`` gives.
-    private(set) lazy var network = MemoryNetwork { [unowned self] _ in MemoryLink(delay: dialDelay) }
+    package private(set) lazy var network = MemoryNetwork { [unowned self] _ in MemoryLink(delay: dialDelay) }
 
     package init() {}
 
@@ -39,11 +39,13 @@ package final class SimulatedWorld: @unchecked Sendable {
 
     /// Connects two hosts, and waits until identify has told each about the other.
     ///
-    /// - Parameter delay: how long each byte is under way.
+    /// - Parameters:
+    ///   - delay: how long each byte is under way.
+    ///   - isRelayed: whether the connection passes for one that runs through a relay.
     package func connect(
-        _ dialer: SimulatedHost, _ listener: SimulatedHost, delay: Duration = .zero
+        _ dialer: SimulatedHost, _ listener: SimulatedHost, delay: Duration = .zero, isRelayed: Bool = false
     ) -> SimulatedLink {
-        let link = beginConnecting(dialer, listener, delay: delay)
+        let link = beginConnecting(dialer, listener, delay: delay, isRelayed: isRelayed)
         // Handshake and identify take seven ways at most.
         run(for: delay * 20)
         return link
@@ -51,12 +53,13 @@ package final class SimulatedWorld: @unchecked Sendable {
 
     /// Connects two hosts without waiting for anything.
     ///
-    /// - Parameter relayed: whether both paths say that they run through a relay, which limits them.
+    /// - Parameter isRelayed: whether both paths say that they run through a relay, which limits them.
     package func beginConnecting(
-        _ dialer: SimulatedHost, _ listener: SimulatedHost, delay: Duration, relayed: Bool = false
+        _ dialer: SimulatedHost, _ listener: SimulatedHost, delay: Duration, isRelayed: Bool = false
     ) -> SimulatedLink {
         let (near, far) = MemoryTransport.pair(loop, loop, link: MemoryLink(delay: delay))
-        return beginConnecting(dialer, listener, SimulatedLink(near: near, far: far, delay: delay), relayed: relayed)
+        return beginConnecting(
+            dialer, listener, SimulatedLink(near: near, far: far, delay: delay), isRelayed: isRelayed)
     }
 
     /// Connects two hosts over lines with conditions of their own, one for each direction, and waits for nothing.
@@ -72,14 +75,14 @@ package final class SimulatedWorld: @unchecked Sendable {
     }
 
     private func beginConnecting(
-        _ dialer: SimulatedHost, _ listener: SimulatedHost, _ link: SimulatedLink, relayed: Bool = false
+        _ dialer: SimulatedHost, _ listener: SimulatedHost, _ link: SimulatedLink, isRelayed: Bool = false
     ) -> SimulatedLink {
         let (near, far) = (link.near, link.far)
-        let circuit = relayed ? try? Multiaddr("/memory/99/p2p/\(FixedKeys.all[2].publicKey.peerID)/p2p-circuit") : nil
-        let limit = circuit.map { _ in CircuitLimit(bytes: 1 << 30) }
-        let listening = listener.swarm.adopt(far, role: .listener, remote: circuit, limit: limit)
+        let address = isRelayed ? Self.relayedAddress : nil
+        let limit = isRelayed ? CircuitLimit(bytes: 1 << 30) : nil
+        let listening = listener.swarm.adopt(far, role: .listener, remoteAddress: address, limit: limit)
         let dialing = dialer.swarm.adopt(
-            near, role: .dialer, expectedPeer: listener.id, remote: circuit, limit: limit
+            near, role: .dialer, remoteAddress: address, expectedPeer: listener.id, limit: limit
         ) { link.result = $0 }
         link.ends = [dialer.id: dialing, listener.id: listening].compactMapValues { $0 }
         links.append(link)
@@ -93,10 +96,11 @@ package final class SimulatedWorld: @unchecked Sendable {
     ///   - identifies: the protocols that it claims to have.
     package func connectRaw(
         _ identity: PrivateKey, to host: SimulatedHost, isDialer: Bool = true,
-        identifies: [ProtocolID] = ["/libp2p/stream-migration"], delay: Duration = .zero
+        identifies: [ProtocolID] = ["/libp2p/stream-migration"], delay: Duration = .zero, isRelayed: Bool = false
     ) throws -> (peer: RawPeer, connection: ConnectionDriver) {
         let (end, hosts) = MemoryTransport.pair(loop, loop, link: MemoryLink(delay: delay))
-        let connection = host.swarm.adopt(hosts, role: isDialer ? .listener : .dialer)
+        let connection = host.swarm.adopt(
+            hosts, role: isDialer ? .listener : .dialer, remoteAddress: isRelayed ? Self.relayedAddress : nil)
         let peer = try RawPeer(identity: identity, role: isDialer ? .initiator : .responder, transport: end)
         peer.identifies = identifies
         end.start(delegate: peer)
@@ -104,6 +108,18 @@ package final class SimulatedWorld: @unchecked Sendable {
         guard let connection, peer.isUp else { throw ConnectionError.transportEnded }
         return (peer, connection)
     }
+
+    /// Puts the listener of a host behind a NAT, through which only a hole punch leads.
+    package func hide(_ host: SimulatedHost) {
+        guard case .memory(let number)? = host.address.components.first else { return }
+        network.hide(number)
+    }
+
+    /// What a relayed connection has for an address. No host is at the relay's.
+    private static let relayedAddress: Multiaddr? = {
+        guard let relay = FixedKeys.all.last?.publicKey.peerID else { return nil }
+        return try? Multiaddr(components: [.memory(1_000_000), .p2p(relay), .p2pCircuit])
+    }()
 
     // MARK: Time
 

@@ -24,7 +24,7 @@ struct PathPolicyTests {
     }
 
     private func connectRelayed(_ dialer: SimulatedHost, _ listener: SimulatedHost) -> SimulatedLink {
-        let link = world.beginConnecting(dialer, listener, delay: .milliseconds(50), relayed: true)
+        let link = world.beginConnecting(dialer, listener, delay: .milliseconds(50), isRelayed: true)
         world.run(for: .seconds(1))
         return link
     }
@@ -203,7 +203,7 @@ struct PathPolicyTests {
         }
         high.serve(bulk) { $0.echo() }
         let direct = world.connect(low, high, delay: .milliseconds(10))
-        let relayed = world.beginConnecting(low, high, delay: .milliseconds(50), relayed: true)
+        let relayed = world.beginConnecting(low, high, delay: .milliseconds(50), isRelayed: true)
         world.run(for: .milliseconds(450))
         let stream = low.open(bulk, to: high, on: direct)
         world.run(for: .milliseconds(100))

@@ -23,6 +23,8 @@ import Testing
         AutoNATv2Message.dialData([1, 2, 3]),
         AutoNATDialBack(nonce: 0x0102_0304_0506_0708),
         AutoNATDialBackResponse(status: 7),
+        HolePunchMessage.connect(addresses: [[4, 127, 0, 0, 1, 6, 0, 1], []]),
+        HolePunchMessage.sync,
     ]
 
     @Test(arguments: messages.indices) func messagesSurvive(index: Int) throws {

@@ -1,6 +1,7 @@
 import Oxbow
 import OxbowMigration
 import OxbowNIO
+import OxbowProtocols
 
 /// Text from elsewhere as it may be shown in a terminal: without what would move the cursor or change its mind.
 func printable(_ text: some StringProtocol) -> String {
@@ -33,6 +34,14 @@ extension SwarmEvent {
         case .externalAddressConfirmed(let address): "reachable at  \(address)"
         case .externalAddressExpired(let address): "no more at    \(address)"
         case .natMappingChanged(let mapping): "NAT mapping   \(mapping)"
+        case .holePunchBegan: nil
+        case .holePunchEnded(let peer, let record):
+            switch record.outcome {
+            case .upgraded(.elsewhere): nil
+            case .upgraded: "upgraded      \(peer) \(record.summary)"
+            // The initiator says when all tries have failed.
+            case .failed: record.side == .initiator ? "not upgraded  \(peer) \(record.summary)" : nil
+            }
         }
     }
 
@@ -80,6 +89,18 @@ extension SwarmEvent {
             [("event", "external-address"), ("address", .string(address.description)), ("confirmed", .bool(false))]
         case .natMappingChanged(let mapping):
             [("event", "nat-mapping"), ("mapping", .string("\(mapping)"))]
+        case .holePunchBegan(let peer, let side):
+            [
+                ("event", "hole-punch-began"), ("peer", .string(peer.description)),
+                ("initiator", .bool(side == .initiator)),
+            ]
+        case .holePunchEnded(let peer, let record):
+            [
+                ("event", "hole-punch-ended"), ("peer", .string(peer.description)),
+                ("initiator", .bool(record.side == .initiator)), ("upgraded", .bool(record.isUpgrade)),
+                ("tries", .uint(UInt64(record.tries))), ("milliseconds", .rounded(record.duration.milliseconds)),
+                ("path", record.path?.json ?? .null), ("summary", .string(record.summary)),
+            ]
         }
     }
 }

@@ -4,6 +4,7 @@
 #include "autonat_v1.pb-c.h"
 #include "autonat_v2.pb-c.h"
 #include "envelope.pb-c.h"
+#include "hole_punch.pb-c.h"
 #include "identify.pb-c.h"
 #include "keys.pb-c.h"
 #include "noise.pb-c.h"

@@ -59,7 +59,7 @@ extension Swarm: ConnectionOwner {
             changePaths(of: peer, on: connection.eventLoop)
             for component in components { component.connectionClosed(connection, with: peer, in: self) }
             eventSink(.connectionClosed(peer: peer.id, path: connection.path, error: error))
-        } else if connection.role == .listener {
+        } else if connection.role == .listener, waiter == nil {
             eventSink(.inboundFailed(path: connection.path, error: error))
         }
         waiter?(.failure(error))

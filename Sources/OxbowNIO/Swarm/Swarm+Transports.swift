@@ -1,6 +1,8 @@
 import NIOCore
 import NIOPosix
 package import OxbowCore
+import OxbowSecurity
+import OxbowUpgrade
 import Synchronization
 
 /// Lets one attempt of a dial be given up, whatever it is at.
@@ -15,8 +17,11 @@ package final class DialTicket: Sendable {
     private let state = Mutex(State())
 
     /// Registers what ends the attempt; done at once when it was given up already.
-    func onCancel(_ abort: @escaping @Sendable () -> Void) {
+    ///
+    /// - Parameter isOnly: what was registered before has no more to do: the attempt has come further.
+    func onCancel(isOnly: Bool = false, _ abort: @escaping @Sendable () -> Void) {
         let isCancelled = state.withLock { state in
+            if isOnly { state.abort = [] }
             if !state.isCancelled { state.abort.append(abort) }
             return state.isCancelled
         }
@@ -33,45 +38,112 @@ package final class DialTicket: Sendable {
     }
 }
 
+/// How an address is dialled.
+package struct DialOptions: Sendable {
+    /// Which part this end plays in security and multiplexer: the listener's only where both sides dial.
+    package var role = ConnectionRole.dialer
+    package var source = DialSource.listeningPortIfPossible
+    /// Called when the socket has connected, before the handshake.
+    package var socketConnected: (@Sendable () -> Void)?
+
+    package init(
+        role: ConnectionRole = .dialer, source: DialSource = .listeningPortIfPossible,
+        socketConnected: (@Sendable () -> Void)? = nil
+    ) {
+        (self.role, self.source, self.socketConnected) = (role, source, socketConnected)
+    }
+}
+
+extension DialFailure {
+    /// Whether it is what two hosts see that have dialled each other at the same moment, each from the port that it
+    /// listens on: their SYNs met, TCP made one socket of both (RFC 9293, section 3.5), and both began as clients. The
+    /// one that is first to notice closes.
+    fileprivate var isSimultaneousOpen: Bool {
+        switch self {
+        case .connection(.upgrade(.security(_, .peerIDMismatch))): false
+        case .connection(.upgrade(.security)), .connection(.transportFailed), .connection(.transportEnded): true
+        default: false
+        }
+    }
+}
+
+extension Multiaddr.Component {
+    fileprivate var isMemory: Bool { if case .memory = self { true } else { false } }
+}
+
 // Between addresses and connections: the one place that knows which transports there are.
 
 extension Swarm {
     /// Connects to one address. `completion` is called once.
     package func connect(
-        _ address: Multiaddr, _ peer: PeerID, _ ticket: DialTicket,
+        _ address: Multiaddr, _ peer: PeerID, _ ticket: DialTicket, options: DialOptions = DialOptions(),
         completion: @escaping @Sendable (Result<ConnectionDriver, DialFailure>) -> Void
     ) {
         if let named = address.peerID, named != peer { return completion(.failure(.namesAnotherPeer(named))) }
         if let endpoint = address.tcpEndpoint {
-            let channel = transports.tcp.connect(to: endpoint, timeout: configuration.dialTimeout) { channel in
-                ticket.onCancel { channel.close(promise: nil) }
-            }
-            channel.whenComplete { [self] result in
-                switch result {
-                case .failure(let error):
-                    completion(.failure(.unreachable(networkErrorText(error))))
-                case .success(let channel):
-                    guard let handler = try? channel.pipeline.syncOperations.handler(type: SocketHandler.self) else {
-                        return completion(.failure(.unreachable("the socket closed at once")))
-                    }
-                    let local = Multiaddr(channel.localAddress)
-                    // For a name, what it led to is the truth about the connection.
-                    let remote = Multiaddr(channel.remoteAddress) ?? address.withoutPeerID
-                    let path = newPath(.dialer, local: local, remote: remote)
-                    upgrade(handler, path, peer, ticket, completion) { handler.start(delegate: $0) }
-                }
-            }
+            connect(endpoint, at: address, peer, ticket, options, completion)
         } else if case .memory(let number)? = address.components.first {
-            let loop = transports.tcp.group.next()
-            loop.execute { [self] in
-                let path = newPath(.dialer, local: nil, remote: address.withoutPeerID)
-                guard let end = transports.memory.connect(to: number, from: loop, address: nil) else {
-                    return completion(.failure(.unreachable("nobody listens there")))
-                }
-                upgrade(end, path, peer, ticket, completion) { end.start(delegate: $0) }
-            }
+            connect(inMemory: number, at: address, peer, ticket, options, completion)
         } else {
             completion(.failure(.unsupported(Self.unsupportedReason(address))))
+        }
+    }
+
+    private func connect(
+        _ endpoint: TCPEndpoint, at address: Multiaddr, _ peer: PeerID, _ ticket: DialTicket, _ options: DialOptions,
+        _ completion: @escaping @Sendable (Result<ConnectionDriver, DialFailure>) -> Void
+    ) {
+        let source = configuration.dialsFromListeningPort ? options.source : .anyPort
+        let opened = transports.tcp.connect(to: endpoint, from: source, timeout: configuration.dialTimeout) { channel in
+            ticket.onCancel { channel.close(promise: nil) }
+        }
+        opened.whenComplete { [self] result in
+            switch result {
+            case .failure(let error):
+                completion(.failure(.unreachable(networkErrorText(error))))
+            case .success((let channel, let isFromListeningPort)):
+                guard let handler = try? channel.pipeline.syncOperations.handler(type: SocketHandler.self) else {
+                    return completion(.failure(.unreachable("the socket closed at once")))
+                }
+                options.socketConnected?()
+                let local = Multiaddr(channel.localAddress)
+                // For a name, what it led to is the truth about the connection.
+                let remote = Multiaddr(channel.remoteAddress) ?? address.withoutPeerID
+                let path = newPath(options.role, local: local, remote: remote)
+                let mayMeet = isFromListeningPort && source == .listeningPortIfPossible
+                upgrade(handler, path, peer, ticket) { [self] result in
+                    guard mayMeet, case .failure(let failure) = result, failure.isSimultaneousOpen else {
+                        return completion(result)
+                    }
+                    var again = options
+                    again.source = .anyPort
+                    connect(endpoint, at: address, peer, ticket, again, completion)
+                } start: {
+                    handler.start(delegate: $0)
+                }
+            }
+        }
+    }
+
+    private func connect(
+        inMemory number: UInt64, at address: Multiaddr, _ peer: PeerID, _ ticket: DialTicket, _ options: DialOptions,
+        _ completion: @escaping @Sendable (Result<ConnectionDriver, DialFailure>) -> Void
+    ) {
+        let loop = transports.tcp.group.next()
+        let begin: @Sendable (MemoryTransport?) -> Void = { [self] end in
+            guard let end else { return completion(.failure(.unreachable("nobody listens there"))) }
+            options.socketConnected?()
+            let path = newPath(options.role, local: nil, remote: address.withoutPeerID)
+            upgrade(end, path, peer, ticket, completion) { end.start(delegate: $0) }
+        }
+        loop.execute { [self] in
+            guard options.source == .listeningPort else {
+                return begin(transports.memory.connect(to: number, from: loop, address: nil))
+            }
+            guard case .memory(let own)? = listenAddresses.lazy.compactMap(\.components.first).first(where: \.isMemory)
+            else { return begin(nil) }
+            let punch = transports.memory.punch(from: own, to: number, on: loop, completion: begin)
+            ticket.onCancel { [self] in transports.memory.cancel(punch) }
         }
     }
 
@@ -86,7 +158,8 @@ extension Swarm {
         guard let connection else { return }
         connection.start()
         start(connection)
-        ticket.onCancel { connection.cancelUpgrade() }
+        // The socket is the connection's now: one that stands is no attempt any more.
+        ticket.onCancel(isOnly: true) { connection.cancelUpgrade() }
     }
 
     /// Listens on an address.

@@ -64,7 +64,11 @@ package final class Swarm: Sendable {
     private static func makeComponents(
         _ configuration: SwarmConfiguration, localPeer: PeerID
     ) -> [any SwarmComponent] {
-        [ReachabilityService(configuration.reachability)]
+        var components: [any SwarmComponent] = [ReachabilityService(configuration.reachability)]
+        if configuration.holePunch.isEnabled {
+            components.append(HolePuncher(configuration.holePunch, localPeer: localPeer))
+        }
+        return components
     }
 
     // MARK: Protocols
@@ -120,7 +124,8 @@ package final class Swarm: Sendable {
         }
         guard let refusal else { return connection }
         transport.close(discarding: true)
-        if path.role == .listener { eventSink(.inboundFailed(path: path, error: refusal)) }
+        // A dial, in whichever part, is told of by its completion.
+        if path.role == .listener, completion == nil { eventSink(.inboundFailed(path: path, error: refusal)) }
         completion?(.failure(refusal))
         return nil
     }

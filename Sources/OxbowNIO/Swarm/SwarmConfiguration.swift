@@ -1,7 +1,7 @@
 public import OxbowCore
 public import OxbowMigration
 public import OxbowMux
-import OxbowProtocols
+public import OxbowProtocols
 public import OxbowSwarm
 
 /// Everything about a swarm that isn't its identity. Each bound has a default that suits a public peer.
@@ -27,6 +27,11 @@ public struct SwarmConfiguration: Sendable {
     public var identifyTimeout: Duration = .seconds(10)
     /// How the host finds out where it can be reached, and helps others to.
     public var reachability = ReachabilityConfiguration()
+    /// Whether dials come from the port that the host listens on, where they can: peers then observe the address at
+    /// which it can be reached, and holes can be punched.
+    public var dialsFromListeningPort = true
+    /// Upgrades of relayed connections to direct ones.
+    public var holePunch = HolePunchConfiguration()
     /// Counts what happens.
     package var meter: (any SwarmMeter)?
 

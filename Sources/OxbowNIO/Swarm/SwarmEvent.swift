@@ -27,6 +27,10 @@ public enum SwarmEvent: Sendable {
     case externalAddressExpired(Multiaddr)
     /// It is known now what the NAT in front of this host does. With an endpoint-dependent one hole punching mostly fails.
     case natMappingChanged(NATMapping)
+    /// An attempt to upgrade a relayed connection with a peer to a direct one has begun, or a peer's is answered.
+    case holePunchBegan(peer: PeerID, side: HolePunchSide)
+    /// That attempt is over: there is a direct connection, or the record says why there is none.
+    case holePunchEnded(peer: PeerID, record: HolePunchRecord)
 }
 
 /// How much is alive in a host. All zero when it has nothing to do: whatever is left then is a leak.

@@ -13,8 +13,10 @@ public final class MemoryNetwork: Sendable {
     }
 
     private let listeners = Mutex<[UInt64: Listener]>([:])
+    /// Numbers that a NAT hides, and dials that wait for the dial in the other direction.
+    let nat = Mutex(MemoryNAT())
     /// The properties of the next pipe to a number.
-    private let link: @Sendable (UInt64) -> MemoryLink
+    let link: @Sendable (UInt64) -> MemoryLink
 
     /// A network of its own, in which nobody listens yet. Its pipes have no delay.
     public init() {
@@ -42,8 +44,9 @@ public final class MemoryNetwork: Sendable {
         listeners.withLock { $0[number] = nil }
     }
 
-    /// Makes a pipe to the listener at `number`; nil when there is none.
+    /// Makes a pipe to the listener at `number`; nil when there is none, or a NAT hides it.
     func connect(to number: UInt64, from loop: any EventLoop, address: Multiaddr?) -> MemoryTransport? {
+        guard !nat.withLock({ $0.hidden.contains(number) }) else { return nil }
         guard let listener = listeners.withLock({ $0[number] }) else { return nil }
         let remote = listener.group.next()
         let (near, far) = MemoryTransport.pair(loop, remote, link: link(number))

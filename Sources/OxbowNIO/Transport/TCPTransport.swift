@@ -2,9 +2,21 @@ import NIOCore
 import NIOPosix
 import OxbowCore
 
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
 /// TCP over SwiftNIO: dialing and listening.
 struct TCPTransport: Sendable {
     let group: any EventLoopGroup
+    /// Where dials can come from.
+    let ports = ListeningPorts()
+
+    init(group: any EventLoopGroup) {
+        self.group = group
+    }
 
     /// What a socket reads at once: two of the largest Noise records, so that most of them arrive whole. NIO keeps a
     /// buffer per socket, so it starts small, and shrinks again when little comes.
@@ -15,13 +27,53 @@ struct TCPTransport: Sendable {
     private static let writeWatermark = ChannelOptions.Types.WriteBufferWaterMark(low: 32 * 1_024, high: 64 * 1_024)
 
     /// Opens a socket to `endpoint`, with a ``SocketHandler`` in its pipeline. Names are resolved and their addresses
-    /// raced by NIO (RFC 8305).
+    /// raced by NIO (RFC 8305); they are dialled from any port.
     ///
     /// - Parameter willConnect: gets each channel before it connects: closing it ends the attempt.
+    /// - Returns: the channel, and whether it comes from a port that the host listens on. The future is of the
+    ///   channel's event loop.
     func connect(
-        to endpoint: TCPEndpoint, timeout: Duration, willConnect: @escaping @Sendable (any Channel) -> Void
-    ) -> EventLoopFuture<any Channel> {
-        ClientBootstrap(group: group)
+        to endpoint: TCPEndpoint, from source: DialSource, timeout: Duration,
+        willConnect: @escaping @Sendable (any Channel) -> Void
+    ) -> EventLoopFuture<(channel: any Channel, isFromListeningPort: Bool)> {
+        connect(on: group.next(), to: endpoint, from: source, timeout: timeout, willConnect: willConnect)
+    }
+
+    private func connect(
+        on loop: any EventLoop, to endpoint: TCPEndpoint, from source: DialSource, timeout: Duration,
+        willConnect: @escaping @Sendable (any Channel) -> Void
+    ) -> EventLoopFuture<(channel: any Channel, isFromListeningPort: Bool)> {
+        let bootstrap = bootstrap(on: loop, timeout: timeout, willConnect: willConnect)
+        let remote = source == .anyPort ? nil : SocketAddress(endpoint)
+        guard let remote, let local = ports.source(for: remote) else {
+            guard source != .listeningPort else { return loop.makeFailedFuture(NoListeningPort()) }
+            return bootstrap.connect(host: endpoint.host.socketText, port: Int(endpoint.port)).map { ($0, false) }
+        }
+        let connected =
+            bootstrap
+            .channelOption(.socketOption(.so_reuseaddr), value: 1)
+            .channelOption(.sharedPort, value: 1)
+            .bind(to: local)
+            .connect(to: remote)
+            .map { (channel: $0, isFromListeningPort: true) }
+        guard source == .listeningPortIfPossible else { return connected }
+        return connected.flatMapError { error in
+            // The pair of addresses may be in use, or be so still, and the listener's address may not lead there.
+            guard let error = error as? IOError, Self.isAboutSource(error.errnoCode) else {
+                return loop.makeFailedFuture(error)
+            }
+            return connect(on: loop, to: endpoint, from: .anyPort, timeout: timeout, willConnect: willConnect)
+        }
+    }
+
+    private static func isAboutSource(_ code: CInt) -> Bool {
+        [EADDRINUSE, EADDRNOTAVAIL, EACCES, EPERM, EINVAL, ENETUNREACH, EHOSTUNREACH].contains(code)
+    }
+
+    private func bootstrap(
+        on loop: any EventLoop, timeout: Duration, willConnect: @escaping @Sendable (any Channel) -> Void
+    ) -> ClientBootstrap {
+        ClientBootstrap(group: loop)
             .connectTimeout(.nanoseconds(timeout.saturatingNanoseconds))
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelOption(.autoRead, value: false)
@@ -34,7 +86,6 @@ struct TCPTransport: Sendable {
                     try channel.pipeline.syncOperations.addHandler(SocketHandler(channel: channel))
                 }
             }
-            .connect(host: endpoint.host.socketText, port: Int(endpoint.port))
     }
 
     /// Listens on `endpoint`, and hands each socket to `accept` on the socket's event loop.
@@ -57,7 +108,13 @@ struct TCPTransport: Sendable {
                 }
             }
             .bind(host: endpoint.host.socketText, port: Int(endpoint.port))
+            .flatMap { [ports] channel in ports.add(channel).map { channel } }
     }
+}
+
+/// A dial can't come from the port that the host listens on: it listens on none, or on none of that family.
+struct NoListeningPort: Error, CustomStringConvertible {
+    var description: String { "this host listens on no TCP port of that address family" }
 }
 
 extension EndpointHost {
