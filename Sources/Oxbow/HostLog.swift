@@ -2,6 +2,7 @@ import Logging
 import OxbowCore
 import OxbowNIO
 import OxbowProtocols
+import OxbowSwarm
 
 /// Writes a host's events to its logger, as structured metadata: never keys, never payload. What a peer chose is
 /// escaped and cut.
@@ -29,6 +30,8 @@ struct HostLog: Sendable {
             // Bytes may be missing then: an operator wants to know.
             if case .aborted = record.outcome { level = .notice }
             log(level, "stream not migrated", peer, Self.metadata(of: record, protocolID))
+        case .refused(let refusal, let count):
+            log(.notice, "limit reached", nil, Self.metadata(of: refusal, count), refusal)
         }
     }
 
@@ -75,6 +78,13 @@ struct HostLog: Sendable {
         case .completed, .denied, .yielded: break
         }
         return metadata
+    }
+
+    private static func metadata(of refusal: ResourceRefusal, _ count: Int) -> Logger.Metadata {
+        [
+            "scope": .string(refusal.scope.kind.rawValue), "resource": .string(refusal.resource.rawValue),
+            "limit": "\(refusal.limit)", "used": "\(refusal.used)", "count": "\(count)",
+        ]
     }
 
     /// The longest text of a peer's that is logged, in scalars.

@@ -2,6 +2,7 @@ import NIOCore
 package import OxbowCore
 package import OxbowCrypto
 package import OxbowNIO
+import OxbowSwarm
 import OxbowUpgrade
 
 /// A swarm in a ``SimulatedWorld``, with the streams that it serves.
@@ -26,6 +27,8 @@ package final class SimulatedHost: @unchecked Sendable {
         self.identity = identity
         id = identity.publicKey.peerID
         var configuration = SwarmConfiguration()
+        // The same on every machine.
+        configuration.limits.resources = ResourceLimits(memory: 8 << 30)
         configure(&configuration)
         do {
             let upgrade = try UpgradeConfiguration(

@@ -27,6 +27,7 @@ extension SwarmEvent {
             "migrated      \(peer) \(protocolID?.rawValue ?? "a stream") \(record.pathText)"
         case .streamNotMigrated(let peer, let protocolID, let record):
             "not migrated  \(peer) \(protocolID?.rawValue ?? "an unknown stream"): \(record.outcome)"
+        case .refused(let refusal, let count): "limit         \(count == 1 ? "" : "\(count) times: ")\(refusal)"
         }
     }
 
@@ -61,6 +62,12 @@ extension SwarmEvent {
                 ("protocol", protocolID.map { .string($0.rawValue) } ?? .null),
                 ("initiator", .bool(record.role == .initiator)), ("outcome", .string(record.outcome.name)),
                 ("reason", .string("\(record.outcome)")),
+            ]
+        case .refused(let refusal, let count):
+            [
+                ("event", "limit"), ("scope", .string(refusal.scope.kind.rawValue)),
+                ("resource", .string(refusal.resource.rawValue)), ("count", .int(Int64(count))),
+                ("reason", .string("\(refusal)")),
             ]
         }
     }

@@ -260,6 +260,7 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     private func dropStreams() {
         guard let failure else { return }
         let lost = streamsInOrder
+        owner.ledger.close(lost.map(\.token))
         streams = [:]
         streamIDs = [:]
         negotiationDeadlines = []

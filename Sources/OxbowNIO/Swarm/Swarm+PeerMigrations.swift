@@ -1,6 +1,7 @@
 import NIOCore
 import OxbowCore
 import OxbowMigration
+import OxbowSwarm
 import Synchronization
 
 // The peers' migrations: each Migrate is judged, and ends in one record.
@@ -16,19 +17,40 @@ extension Swarm {
         case .hold(let deadline):
             return hold(migrate, until: deadline, on: connection, of: peer)
         case .stream(let stream):
+            guard mayCarry(stream, migrate, on: connection) else {
+                withdraw(migrate, of: peer)
+                if migrate.isRepeated { peer.takeHeld(migrate.token.rawValue) }
+                report(migrate, .reset, on: connection, of: peer)
+                return .reset
+            }
             let judgement = stream.judge(
                 from: migrate.from, target: migrate.id, token: migrate.token, carrier: connection,
                 arrived: migrate.arrived, at: migrate.at)
-            if judgement != .accept {
-                peer.state.withLock { state in
-                    state.table.forget(migrate.id)
-                    state.table.endMigration()
-                }
-            }
+            if judgement != .accept { withdraw(migrate, of: peer) }
             if judgement == .hold { return hold(migrate, until: nil, on: connection, of: peer) }
             if migrate.isRepeated { peer.takeHeld(migrate.token.rawValue) }
             guard judgement == .accept else { return .denied }
             return .accepted(stream)
+        }
+    }
+
+    /// Whether the limits let the target be a leg of the stream. It is asked before the state is armed, so that a refusal
+    /// leaves the source as it is (SM-F10).
+    private func mayCarry(
+        _ stream: LogicalStream, _ migrate: PeerMigrate, on connection: ConnectionDriver
+    ) -> Bool {
+        guard let id = stream.protocolID else { return true }
+        do throws(ResourceRefusal) {
+            try ledger.assign(migrate.token, to: id, on: connection)
+            return true
+        } catch { return false }
+    }
+
+    /// Takes back what was registered for a target that is no leg now.
+    private func withdraw(_ migrate: PeerMigrate, of peer: PeerState) {
+        peer.state.withLock { state in
+            state.table.forget(migrate.id)
+            state.table.endMigration()
         }
     }
 

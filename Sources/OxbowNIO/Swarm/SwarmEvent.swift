@@ -1,5 +1,6 @@
 public import OxbowCore
 public import OxbowProtocols
+public import OxbowSwarm
 
 /// What happens to a host's connections and streams, for those who want to watch.
 public enum SwarmEvent: Sendable {
@@ -16,6 +17,9 @@ public enum SwarmEvent: Sendable {
     /// An attempt of either side to move a stream ended otherwise: the record's outcome says how. The protocol is nil
     /// when the peer named no stream that is known here.
     case streamNotMigrated(peer: PeerID, protocolID: ProtocolID?, record: MigrationRecord)
+    /// A limit has refused something: so many of its kind since the last such event, and the newest of them. Of each kind
+    /// there is one event in a second at most, however many there are.
+    case refused(ResourceRefusal, count: Int)
 }
 
 /// How much is alive in a host. All zero when it has nothing to do: whatever is left then is a leak.
@@ -33,6 +37,9 @@ public struct SwarmCensus: Hashable, Sendable {
     /// Timers of migrations.
     public var timers = 0
     public var dials = 0
+    /// What the ledger of limits has in its books beyond the connections that are open: streams of multiplexers, and
+    /// whatever was not given back.
+    public var reservations = 0
 
     public init() {}
 
