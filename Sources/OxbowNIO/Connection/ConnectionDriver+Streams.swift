@@ -34,6 +34,8 @@ extension ConnectionDriver {
                 remoteGoAway = code
             case .roundTrip(let duration):
                 owner.connection(self, measured: duration)
+            case .growthWanted(let bytes):
+                growWindows(by: bytes)
             }
         }
     }
@@ -72,6 +74,7 @@ extension ConnectionDriver {
         streams[stream.id] = nil
         streamIDs[stream.token] = nil
         owner.ledger.close(CollectionOfOne(stream.token))
+        trimWindows()
     }
 
     private func stream(_ token: LegToken) -> UnderlyingStream? {

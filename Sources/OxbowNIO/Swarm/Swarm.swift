@@ -2,6 +2,7 @@ import NIOCore
 package import OxbowCore
 import OxbowCrypto
 import OxbowMigration
+import OxbowMux
 import OxbowProtocols
 import OxbowSecurity
 import OxbowSwarm
@@ -111,12 +112,14 @@ package final class Swarm: Sendable {
             completion?(.failure(.overLimit(error)))
             return nil
         }
+        var muxer = configuration.muxer
+        muxer.asksBeforeGrowth = true
         let upgrade = ConnectionUpgrade(
             role: path.role == .dialer ? .initiator : .responder, configuration: upgradeConfiguration,
             expectedPeer: expectedPeer, unixTime: unixTime())
         let connection = ConnectionDriver(
             transport: transport, path: path, upgrade: upgrade, expectedPeer: expectedPeer,
-            muxer: configuration.muxer, limits: configuration.connection, owner: self)
+            muxer: muxer, limits: configuration.connection, owner: self)
         let isOpen = state.withLock { state in
             guard !state.isClosed else { return false }
             state.connections[path.id] = connection

@@ -86,6 +86,27 @@ final class SwarmLedger: Sendable {
         }
     }
 
+    // MARK: Memory
+
+    /// Books room for receive windows that have grown.
+    ///
+    /// - Returns: whether there was room. A connection or peer that has all that it may have is no event: its windows
+    ///   stay as they are.
+    func reserve(window bytes: Int, on connection: ConnectionDriver) -> Bool {
+        let refusal: ResourceRefusal? = state.withLock { state in
+            do throws(ResourceRefusal) {
+                try state.ledger.reserve(memory: bytes, connection: connection.id.rawValue)
+                return nil
+            } catch { return error }
+        }
+        if let refusal, !refusal.scope.isOfOnePeer { refused(refusal, on: connection.eventLoop) }
+        return refusal == nil
+    }
+
+    func release(window bytes: Int, on connection: ConnectionDriver) {
+        state.withLock { $0.ledger.release(memory: bytes, connection: connection.id.rawValue) }
+    }
+
     // MARK: Refusals
 
     private func attempt(
