@@ -41,6 +41,7 @@ public final class Host: Sendable, Service {
     /// Makes a host. It listens and serves once ``run()`` is called.
     public init(identity: PrivateKey, configuration: HostConfiguration = HostConfiguration()) throws(HostError) {
         guard !configuration.security.isEmpty else { throw .noSecurityProtocol }
+        if let problem = configuration.swarm.limits.problem { throw .limits(problem) }
         if let problem = configuration.swarm.problem { throw .muxer(problem) }
         let upgrade: UpgradeConfiguration
         do {

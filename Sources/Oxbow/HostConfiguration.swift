@@ -55,6 +55,8 @@ public enum HostError: Error, Hashable, Sendable, CustomStringConvertible {
     case identity(String)
     /// The configuration of the multiplexer contradicts itself.
     case muxer(String)
+    /// The limits contradict themselves.
+    case limits(String)
     /// ``Host/run()`` was called before; a host runs once.
     case alreadyRan
     /// No protocol was given for a stream.
@@ -69,6 +71,7 @@ public enum HostError: Error, Hashable, Sendable, CustomStringConvertible {
         case .noSecurityProtocol: "a host needs at least one security protocol"
         case .identity(let why): "the identity key can't be used: \(why)"
         case .muxer(let problem): "the configuration of the multiplexer can't work: \(problem)"
+        case .limits(let problem): "the configuration of the limits can't work: \(problem)"
         case .alreadyRan: "the host ran already; a host runs once"
         case .noProtocol: "a stream is for at least one protocol; give one"
         case .notConnected(let peer): "there is no connection with \(peer); call connect(to:at:) first"

@@ -2,6 +2,7 @@ import Logging
 import OxbowCore
 import OxbowNIO
 import OxbowProtocols
+import OxbowSwarm
 
 /// Writes a host's events to its logger, as structured metadata: never keys, never payload. What a peer chose is
 /// escaped and cut.
@@ -43,6 +44,8 @@ struct HostLog: Sendable {
             log(.debug, "hole punch began", peer, ["side": side == .initiator ? "initiator" : "responder"])
         case .holePunchEnded(let peer, let record):
             log(.debug, "hole punch ended", peer, Self.metadata(of: record))
+        case .refused(let refusal, let count):
+            log(.notice, "limit reached", nil, Self.metadata(of: refusal, count), refusal)
         }
     }
 
@@ -98,6 +101,13 @@ struct HostLog: Sendable {
         ]
         if let path = record.path { metadata["path"] = .dictionary(self.metadata(of: path)) }
         return metadata
+    }
+
+    private static func metadata(of refusal: ResourceRefusal, _ count: Int) -> Logger.Metadata {
+        [
+            "scope": .string(refusal.scope.kind.rawValue), "resource": .string(refusal.resource.rawValue),
+            "limit": "\(refusal.limit)", "used": "\(refusal.used)", "count": "\(count)",
+        ]
     }
 
     /// The longest text of a peer's that is logged, in scalars.

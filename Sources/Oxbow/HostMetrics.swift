@@ -1,6 +1,8 @@
 package import CoreMetrics
 import OxbowMigration
 package import OxbowNIO
+package import OxbowSwarm
+import Synchronization
 
 /// A host's metrics: each recorder is made once, and touched per connection, stream and migration, never per frame.
 ///
@@ -13,6 +15,7 @@ package import OxbowNIO
 /// | `oxbow_migration_answer` | timer: from the Migrate to its answer | `role` |
 /// | `oxbow_migration_gap` | timer: the longest pause in reading around a hand-over | |
 /// | `oxbow_stream_bytes_total` | counter: application bytes, when a stream moves or ends, and in between with each measurement of its connection's round trip | `direction`: `read`, `written` |
+/// | `oxbow_refusals_total` | counter: connections and streams that a limit refused | `scope`, `resource`: names of `ResourceScope.Kind`, `Resource` |
 package final class HostMetrics: SwarmMeter {
     private let connections: Meter
     private let streams: Meter
@@ -21,6 +24,14 @@ package final class HostMetrics: SwarmMeter {
     private let gap: Timer
     private let read: Counter
     private let written: Counter
+    private let factory: any MetricsFactory
+    /// Made when the first of a kind is refused: most never are.
+    private let refusals = Mutex<[RefusalName: Counter]>([:])
+
+    private struct RefusalName: Hashable {
+        let scope: ResourceScope.Kind
+        let resource: Resource
+    }
 
     /// What is counted for one side of migrations.
     private struct RoleMetrics: Sendable {
@@ -62,6 +73,7 @@ package final class HostMetrics: SwarmMeter {
     }
 
     package init(factory: any MetricsFactory) {
+        self.factory = factory
         connections = Meter(label: "oxbow_connections", dimensions: [], factory: factory)
         streams = Meter(label: "oxbow_streams", dimensions: [], factory: factory)
         initiated = RoleMetrics("initiator", factory)
@@ -98,6 +110,19 @@ package final class HostMetrics: SwarmMeter {
 
     package func gapMeasured(_ gap: Duration) {
         self.gap.recordNanoseconds(gap.saturatingNanoseconds)
+    }
+
+    package func refused(_ scope: ResourceScope.Kind, _ resource: Resource) {
+        let name = RefusalName(scope: scope, resource: resource)
+        let counter = refusals.withLock { known in
+            if let counter = known[name] { return counter }
+            let counter = Counter(
+                label: "oxbow_refusals_total",
+                dimensions: [("scope", scope.rawValue), ("resource", resource.rawValue)], factory: factory)
+            known[name] = counter
+            return counter
+        }
+        counter.increment()
     }
 
     package func carried(read: UInt64, written: UInt64) {

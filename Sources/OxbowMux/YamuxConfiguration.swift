@@ -30,6 +30,9 @@ public struct YamuxConfiguration: Hashable, Sendable {
     /// beyond that, since the protocol grants it; the sum is never more than this plus ``initialWindow`` for each
     /// stream. While it is past this, windows that had grown are halved as they are read.
     public var sessionWindow = 64 * 1024 * 1024
+    /// Whether windows grow past their ``initialWindow`` only as far as ``YamuxSession/allowGrowth(to:)`` said: the
+    /// session asks with ``YamuxEvent/growthWanted(_:)``.
+    public var asksBeforeGrowth = false
     /// The longest payload of a data frame that is sent, in bytes. With its header, the default fills a record of 65,408
     /// bytes: the multiple of 128 that ciphers like. Behind a window update, which goes first, a frame is shorter.
     public var maximumFramePayload = 65_396

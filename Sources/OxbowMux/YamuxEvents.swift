@@ -15,6 +15,9 @@ public enum YamuxEvent: Hashable, Sendable {
     case goAway(UInt32)
     /// A ping was answered after this time.
     case roundTrip(Duration)
+    /// Windows could use so many bytes more than ``YamuxSession/allowGrowth(to:)`` allows. Asked once, until that or
+    /// ``YamuxSession/refuseGrowth(until:)`` answers.
+    case growthWanted(Int)
 }
 
 /// A data frame's body that is still to come, in part or whole.

@@ -21,6 +21,7 @@ extension YamuxSession {
         assert(outboundCount <= configuration.maximumOutboundStreams)
         assert(unacceptedCount <= configuration.acceptBacklog && unansweredCount <= configuration.acceptBacklog)
         assert(windowSum <= configuration.sessionWindow + streams.count * YamuxConfiguration.initialWindow)
+        assert(windowGrowth >= 0 && windowGrowth <= growthLimit)
         assert(pongs.count <= configuration.maximumQueuedPongs && emptyFrames <= configuration.maximumEmptyFrames + 1)
         assert(inboundIDs.skipped.count <= inboundIDs.bound && strayBytes >= 0 && strayFrames >= 0)
         assert(body.map { $0.remaining > 0 } ?? true, "a body that is through leaves no record")

@@ -126,11 +126,38 @@ extension YamuxSession {
         if windowSum > configuration.sessionWindow {
             window = max(YamuxConfiguration.initialWindow, window / 2)
         } else if let roundTrip = ping.roundTrip, now - record.creditedAt < roundTrip * 4 {
-            let room = configuration.sessionWindow - windowSum
-            window += min(window, room, configuration.maximumWindow - window)
+            let wanted = possibleGrowth(of: window, sum: windowSum)
+            let granted = min(wanted, max(0, growthLimit - windowGrowth))
+            window += granted
+            // The next doubling is asked for now, so that it doesn't wait for the answer.
+            let next = possibleGrowth(of: window, sum: windowSum + granted)
+            askForGrowth(windowGrowth + granted + max(wanted - granted, next), at: now)
         }
         windowSum += window - record.window
         streams.values[index].window = window
+    }
+
+    private func possibleGrowth(of window: Int, sum: Int) -> Int {
+        max(0, min(window, configuration.sessionWindow - sum, configuration.maximumWindow - window))
+    }
+
+    private mutating func askForGrowth(_ total: Int, at now: Instant) {
+        guard total > growthLimit, !isAskingForGrowth, now >= nextGrowthRequest else { return }
+        isAskingForGrowth = true
+        events.append(.growthWanted(total - growthLimit))
+    }
+
+    /// From now on, windows may have grown by `total` bytes in all; at least ``windowGrowth``.
+    public mutating func allowGrowth(to total: Int) {
+        precondition(total >= windowGrowth, "what has been granted to the peer can't be taken back")
+        growthLimit = total
+        isAskingForGrowth = false
+    }
+
+    /// The answer to ``YamuxEvent/growthWanted(_:)`` is no; it comes again at `time` at the earliest.
+    public mutating func refuseGrowth(until time: Instant) {
+        isAskingForGrowth = false
+        nextGrowthRequest = time
     }
 
     /// Announces that the session ends: the peer opens no more streams, nor do we. Open ones go on.

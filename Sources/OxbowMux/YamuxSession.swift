@@ -64,6 +64,12 @@ public struct YamuxSession: Hashable, Sendable {
     var unacceptedCount = 0
     /// The sum of the streams' windows.
     var windowSum = 0
+    /// How far the windows may have grown in all.
+    var growthLimit: Int
+    /// The driver was asked for more growth and has not answered.
+    var isAskingForGrowth = false
+    /// Before this there is no point in asking.
+    var nextGrowthRequest: Instant
 
     var body: Body?
     var events = Ring<YamuxEvent>()
@@ -110,6 +116,8 @@ public struct YamuxSession: Hashable, Sendable {
         inboundIDs = InboundIDs(bound: configuration.maximumSkippedIDs)
         ping = Ping(dueAt: now, since: now)
         lastReceivedAt = now
+        growthLimit = configuration.asksBeforeGrowth ? 0 : .max
+        nextGrowthRequest = now
         resetLimiter = RateLimiter(configuration.resets, at: now)
         streamErrorLimiter = RateLimiter(configuration.streamErrors, at: now)
         pingLimiter = RateLimiter(configuration.pings, at: now)
@@ -137,6 +145,9 @@ public struct YamuxSession: Hashable, Sendable {
     public func receiveWindow(_ id: YamuxStreamID) -> Int {
         streams[id]?.window ?? 0
     }
+
+    /// By how many bytes all receive windows together have grown past what streams begin with.
+    public var windowGrowth: Int { windowSum - streams.count * YamuxConfiguration.initialWindow }
 
     /// Whether the stream exists.
     public func isOpen(_ id: YamuxStreamID) -> Bool {

@@ -29,6 +29,8 @@ package final class SimulatedHost: @unchecked Sendable {
         var configuration = SwarmConfiguration()
         // What moves is up to the test.
         configuration.policy = .manual
+        // The same on every machine.
+        configuration.limits.resources = ResourceLimits(memory: 8 << 30)
         configure(&configuration)
         do {
             let upgrade = try UpgradeConfiguration(

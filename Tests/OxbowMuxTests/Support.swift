@@ -221,7 +221,7 @@ struct Endpoint {
             case .streamReset(let id, _, _): broken.insert(id)
             case .streamClosed(let id): closed.insert(id)
             case .goAway(let code): goAwayCode = code
-            case .acknowledged, .roundTrip: break
+            case .acknowledged, .roundTrip, .growthWanted: break
             }
         }
     }

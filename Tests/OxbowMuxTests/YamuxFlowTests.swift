@@ -123,6 +123,34 @@ import Testing
         #expect(session.receiveWindow(1) == 3 * initialWindow)
     }
 
+    @Test func windowsGrowAsFarAsTheDriverAllows() throws {
+        var session = try tuned { $0.asksBeforeGrowth = true }
+        for id: YamuxStreamID in [1, 3] { try session.take(update(id, 0, .syn)) }
+        #expect(try cycle(&session, 1, at: .zero) == initialWindow)
+        #expect(session.allEvents() == [.growthWanted(initialWindow)])
+        // It is asked once; the streams go on meanwhile.
+        for id: YamuxStreamID in [1, 3, 1, 3] { #expect(try cycle(&session, id, at: .zero) == initialWindow) }
+        #expect(session.allEvents().isEmpty && session.windowGrowth == 0)
+        // A part of a doubling is taken, and the rest asked for.
+        session.allowGrowth(to: 100_000)
+        _ = try cycle(&session, 1, at: .zero)
+        #expect(session.receiveWindow(1) == initialWindow + 100_000 && session.windowGrowth == 100_000)
+        guard case .growthWanted(let more)? = session.allEvents().first else {
+            Issue.record("no more was asked for")
+            return
+        }
+        #expect(more >= initialWindow - 100_000)
+        // After a no there is a pause.
+        session.refuseGrowth(until: .seconds(5))
+        for _ in 0..<4 { _ = try cycle(&session, 3, at: .seconds(4)) }
+        #expect(session.allEvents().isEmpty && session.receiveWindow(3) == initialWindow)
+        _ = try cycle(&session, 3, at: .seconds(5))
+        _ = try cycle(&session, 3, at: .seconds(5))
+        #expect(session.allEvents() == [.growthWanted(initialWindow)])
+        session.reset(1)
+        #expect(session.windowGrowth == 0)
+    }
+
     @Test func withoutARoundTripWindowsStay() throws {
         var session = YamuxSession.quiet(.server)
         try session.take(update(1, 0, .syn))

@@ -221,9 +221,9 @@ import Testing
             var channels: [any Channel] = []
             for _ in 0..<20 { channels.append(try await StallingPeer.connect(to: address, .atOnce, .silence)) }
             var refused = 0
-            for await case .inboundFailed(_, .refused(let why)) in events {
-                #expect(why.contains("8 inbound connections are open, which is the limit"))
-                refused += 1
+            for await case .refused(let refusal, let count) in events {
+                #expect(refusal.scope == .system && refusal.resource == .inboundConnections && refusal.limit == 8)
+                refused += count
                 if refused == 12 { break }
             }
             #expect(host.census.connections == 8)

@@ -8,10 +8,12 @@ import Testing
     /// Two hosts that know each other, over `listen`.
     static func withPair(
         _ listen: String, security: [SecurityProtocol] = [.noise],
+        configure: (inout HostConfiguration) -> Void = { _ in },
         _ body: (Host, Host, [Multiaddr]) async throws -> Void
     ) async throws {
         var configuration = HostConfiguration()
         configuration.security = security
+        configure(&configuration)
         let (left, right) = (try PrivateKey.generate(.ed25519), try PrivateKey.generate(.ed25519))
         try await withHost(identity: left, configuration: configuration) { left in
             try await withHost(identity: right, configuration: configuration) { right in

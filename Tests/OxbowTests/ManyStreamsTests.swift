@@ -5,7 +5,8 @@ import Testing
 @Suite struct ManyStreamsTests {
     @Test("A thousand streams at once over two connections, more than the backlog of 256 opened at a time")
     func thousand() async throws {
-        try await HostTests.withPair("/memory/0") { left, right, addresses in
+        let unlimited: (inout HostConfiguration) -> Void = { $0.swarm.limits.resources = .unlimited }
+        try await HostTests.withPair("/memory/0", configure: unlimited) { left, right, addresses in
             let peer = try await left.connect(to: right.id, at: addresses)
             _ = try await left.connectAgain(to: right.id, at: addresses)
             let connections = peer.connections

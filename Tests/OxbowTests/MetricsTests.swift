@@ -193,6 +193,27 @@ import Testing
         for census in scene.world.end() { #expect(census.isZero) }
     }
 
+    @Test("What a limit refuses is counted each time, and logged at a bearable rate with its count")
+    func refusals() throws {
+        let (world, metrics) = (SimulatedWorld(), TestMetrics())
+        let left = world.makeHost {
+            $0.meter = HostMetrics(factory: metrics)
+            $0.limits.connectionsPerPeer = 1
+        }
+        let right = world.makeHost()
+        for _ in 0..<101 { _ = world.connect(right, left) }
+        world.run(for: .seconds(3))
+        let counter = try metrics.expectCounter(
+            "oxbow_refusals_total", [("scope", "peer"), ("resource", "connections")])
+        #expect(counter.totalValue == 100)
+        let (log, lines) = log()
+        for event in left.events { log.write(event) }
+        let told = lines.all.withLock { $0.filter { $0.message == "limit reached" } }
+        #expect(told.map { $0.metadata["count"] } == ["1", "99"] && told.allSatisfy { $0.level == .notice })
+        #expect(told.first?.metadata["scope"] == "peer" && told.first?.metadata["limit"] == "1")
+        for census in world.end() { #expect(census.isZero) }
+    }
+
     @Test("A dial that fails is logged, once")
     func logsDials() async throws {
         let lines = Lines()

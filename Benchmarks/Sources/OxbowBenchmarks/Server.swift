@@ -18,8 +18,7 @@ extension HostConfiguration {
     static func forBenchmarks(_ security: [SecurityProtocol]) -> HostConfiguration {
         var configuration = HostConfiguration()
         configuration.security = security
-        configuration.swarm.limits.connectionsPerPeer = 4_096
-        configuration.swarm.limits.inboundConnections = 4_096
+        configuration.swarm.limits.resources = .unlimited
         configuration.swarm.muxer.maximumInboundStreams = 20_000
         configuration.swarm.muxer.maximumOutboundStreams = 20_000
         configuration.maximumWaitingStreams = 20_000

@@ -87,6 +87,8 @@ extension HostConfiguration {
         maximumWaitingStreams = 2 * SoakPlan.maximumStreams
         // The soak says itself what moves.
         swarm.policy = .manual
+        // Both ends trust each other, and all streams are one peer's.
+        swarm.limits.resources = .unlimited
         swarm.limits.connectionsPerPeer = SoakPlan.maximumConnections
         // Every stream may be on one connection, each with a target that is on its way.
         let streams = 2 * SoakPlan.maximumStreams

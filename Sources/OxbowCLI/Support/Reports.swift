@@ -42,6 +42,7 @@ extension SwarmEvent {
             // The initiator says when all tries have failed.
             case .failed: record.side == .initiator ? "not upgraded  \(peer) \(record.summary)" : nil
             }
+        case .refused(let refusal, let count): "limit         \(count == 1 ? "" : "\(count) times: ")\(refusal)"
         }
     }
 
@@ -100,6 +101,12 @@ extension SwarmEvent {
                 ("initiator", .bool(record.side == .initiator)), ("upgraded", .bool(record.isUpgrade)),
                 ("tries", .uint(UInt64(record.tries))), ("milliseconds", .rounded(record.duration.milliseconds)),
                 ("path", record.path?.json ?? .null), ("summary", .string(record.summary)),
+            ]
+        case .refused(let refusal, let count):
+            [
+                ("event", "limit"), ("scope", .string(refusal.scope.kind.rawValue)),
+                ("resource", .string(refusal.resource.rawValue)), ("count", .int(Int64(count))),
+                ("reason", .string("\(refusal)")),
             ]
         }
     }

@@ -3,6 +3,7 @@ import OxbowCore
 import OxbowMigration
 import OxbowMux
 import OxbowProtocols
+import OxbowSwarm
 
 // What a new underlying stream is for.
 
@@ -54,6 +55,9 @@ extension ConnectionDriver {
         case .needMore(let send):
             send.isEmpty ? () : queue(send, on: stream)
         case .ready(let id, let label, let send):
+            do throws(ResourceRefusal) {
+                try owner.ledger.assign(stream.token, to: id, on: self)
+            } catch { return refuse(stream, code: YamuxResetCode.resourceLimitExceeded, because: error) }
             guard let logical = owner.makeInboundStream(id, label: label, on: self) else {
                 return refuse(stream, code: YamuxResetCode.resourceLimitExceeded)
             }
@@ -118,6 +122,14 @@ extension ConnectionDriver {
         case .needMore(let send):
             send.isEmpty ? () : queue(send, on: stream)
         case .ready(let id):
+            do throws(ResourceRefusal) {
+                try owner.ledger.assign(stream.token, to: id, on: self)
+            } catch {
+                let logical = stream.logical
+                reset(stream, code: YamuxResetCode.resourceLimitExceeded)
+                logical?.fail(.overLimit(error))
+                return
+            }
             stream.logical?.negotiated(id)
             attach(stream)
         case .answer(let accepted):
@@ -206,12 +218,21 @@ extension ConnectionDriver {
     ///
     /// A `na` that isn't framed yet would be lost with a reset, and the opener would never learn that it is the label that
     /// isn't understood here (SM-L1): then the stream ends behind it, in order.
-    private func refuse(_ stream: UnderlyingStream, code: UInt32) {
+    private func refuse(_ stream: UnderlyingStream, code: UInt32, because refusal: ResourceRefusal? = nil) {
         if stream.prefix.readableBytes > 0 {
             drop(stream, resetCode: nil)
         } else {
             reset(stream, code: code)
         }
+        if let refusal { countRefusal(refusal) } else { countStreamError() }
+    }
+
+    /// Counts a refused stream against the peer if the limit is the peer's own; if the host is full, the peer can't know.
+    func countRefusal(_ refusal: ResourceRefusal) {
+        if refusal.scope.isOfOnePeer { countStreamError() }
+    }
+
+    private func countStreamError() {
         do throws(YamuxError) { try session?.countStreamError(at: now) } catch { end(.muxer(error)) }
     }
 
@@ -219,7 +240,6 @@ extension ConnectionDriver {
         stream.stage = .released
         stream.logical = nil
         session?.reset(stream.id, code: code)
-        streams[stream.id] = nil
-        streamIDs[stream.token] = nil
+        remove(stream)
     }
 }

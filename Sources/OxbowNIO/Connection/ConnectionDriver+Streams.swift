@@ -4,6 +4,7 @@ import OxbowCore
 import OxbowMigration
 import OxbowMux
 import OxbowProtocols
+import OxbowSwarm
 
 // The underlying streams of the connection.
 
@@ -35,15 +36,23 @@ extension ConnectionDriver {
             case .roundTrip(let duration):
                 owner.connection(self, measured: duration)
                 retiringPingAnswered()
+            case .growthWanted(let bytes):
+                growWindows(by: bytes)
             }
         }
     }
 
     private func streamOpened(_ id: YamuxStreamID) {
-        guard !isDraining else { return session?.reset(id, code: YamuxResetCode.shutdown) ?? () }
+        guard !isDraining, failure == nil else { return session?.reset(id, code: YamuxResetCode.shutdown) ?? () }
+        let token = LegToken(rawValue: UniqueNumber.next())
+        do throws(ResourceRefusal) {
+            try owner.ledger.open(token, .inbound, on: self)
+        } catch {
+            session?.reset(id, code: YamuxResetCode.resourceLimitExceeded)
+            return countRefusal(error)
+        }
         let negotiation = InboundStreamNegotiation(migrationEnabled: owner.isMigrationEnabled)
-        let stream = UnderlyingStream(
-            token: LegToken(rawValue: UniqueNumber.next()), id: id, stage: .inbound(negotiation))
+        let stream = UnderlyingStream(token: token, id: id, stage: .inbound(negotiation))
         add(stream)
         session?.accept(id)
         limitNegotiation(of: stream)
@@ -66,6 +75,8 @@ extension ConnectionDriver {
     func remove(_ stream: UnderlyingStream) {
         streams[stream.id] = nil
         streamIDs[stream.token] = nil
+        owner.ledger.close(CollectionOfOne(stream.token))
+        trimWindows()
     }
 
     private func stream(_ token: LegToken) -> UnderlyingStream? {
@@ -177,7 +188,17 @@ extension ConnectionDriver {
         }
         do throws(YamuxOpenError) {
             guard let id = try session?.open(at: now) else { return }
-            guard isWanted() else { return session?.reset(id) ?? () }
+            do throws(ResourceRefusal) {
+                try owner.ledger.open(token, .outbound, for: logical.protocolID, on: self)
+            } catch {
+                // Its SYN wasn't sent: it goes without a trace.
+                session?.reset(id)
+                return openFailed(logical, purpose, .overLimit(error))
+            }
+            guard isWanted() else {
+                owner.ledger.close(CollectionOfOne(token))
+                return session?.reset(id) ?? ()
+            }
             var negotiation = negotiation
             let flight = negotiation.start()
             let stream = UnderlyingStream(

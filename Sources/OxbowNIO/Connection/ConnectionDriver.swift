@@ -37,6 +37,8 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     var header = ByteBuffer()
     var streams: [YamuxStreamID: UnderlyingStream] = [:]
     var streamIDs: [LegToken: YamuxStreamID] = [:]
+    /// How much of the receive windows, past what each stream begins with, is in the ledger's books; in bytes.
+    var bookedWindow = 0
     var waitingOpens = Deque<@Sendable (ConnectionDriver) -> Void>()
     /// When the negotiations that are running have to be over: in the order in which they began, which is the order
     /// of their ends.
@@ -270,6 +272,7 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     private func dropStreams() {
         guard let failure else { return }
         let lost = streamsInOrder
+        owner.ledger.close(lost.map(\.token))
         streams = [:]
         streamIDs = [:]
         negotiationDeadlines = []

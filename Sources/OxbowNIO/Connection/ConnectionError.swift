@@ -1,4 +1,5 @@
 public import OxbowMux
+public import OxbowSwarm
 public import OxbowUpgrade
 
 /// Why a connection ended, or never stood.
@@ -22,8 +23,10 @@ public enum ConnectionError: Error, Hashable, Sendable, CustomStringConvertible 
     case security(String)
     /// The peer broke the multiplexer's rules, or answered no ping.
     case muxer(YamuxError)
-    /// A limit of this side refused it.
+    /// This side refused it.
     case refused(String)
+    /// A limit of this side refused it.
+    case overLimit(ResourceRefusal)
 
     public var description: String {
         switch self {
@@ -38,6 +41,7 @@ public enum ConnectionError: Error, Hashable, Sendable, CustomStringConvertible 
         case .security(let reason): "the peer broke the encrypted channel: \(reason)"
         case .muxer(let error): error.description
         case .refused(let why): "the connection was refused: \(why)"
+        case .overLimit(let refusal): "the connection was refused: \(refusal)"
         }
     }
 }

@@ -11,6 +11,8 @@ protocol ConnectionOwner: AnyObject, Sendable {
     func connection(_ connection: ConnectionDriver, opened peer: AuthenticatedPeer) throws(ConnectionError)
     /// The connection is over; called once, also when it never stood.
     func connection(_ connection: ConnectionDriver, closed error: ConnectionError)
+    /// What connections and streams are booked in.
+    var ledger: SwarmLedger { get }
     /// Whether streams with labels, and peers' migrations, are taken.
     var isMigrationEnabled: Bool { get }
     /// Whether a handler takes streams of this protocol.

@@ -1,5 +1,6 @@
 public import OxbowCore
 public import OxbowMigration
+public import OxbowSwarm
 
 /// Why a stream can't be read or written any more, or could not be opened. An end of stream isn't an error: reading
 /// yields nil.
@@ -22,8 +23,10 @@ public enum StreamError: Error, Hashable, Sendable, CustomStringConvertible {
     case negotiation(String)
     /// The peer didn't answer the negotiation in time.
     case negotiationTimedOut
-    /// No more streams fit on the connection: a limit of this side or of the peer.
+    /// No more streams fit on the connection: a limit of its multiplexer, or of the peer.
     case refused(String)
+    /// A limit of this side refused it.
+    case overLimit(ResourceRefusal)
     /// The stream ended in the middle of what was to be read.
     case endedEarly(missing: Int)
     /// The task that waited was cancelled. Nothing was read or written by the call.
@@ -44,6 +47,7 @@ public enum StreamError: Error, Hashable, Sendable, CustomStringConvertible {
         case .negotiation(let what): "the peer broke the stream's negotiation: \(what)"
         case .negotiationTimedOut: "the peer did not answer the stream's negotiation in time"
         case .refused(let why): "the stream could not be opened: \(why)"
+        case .overLimit(let refusal): "the stream could not be opened: \(refusal)"
         case .endedEarly(let missing): "the stream ended \(missing) bytes too early"
         case .cancelled: "the task was cancelled while it waited for the stream"
         case .concurrentRead: "another task is reading this stream; a stream has one reader at a time"

@@ -12,6 +12,9 @@ extension Swarm: ConnectionOwner {
         guard peer.peer != localPeer else { throw .refused("it leads to this host itself") }
         let labelStart: UInt64
         do { labelStart = try self.labelStart() } catch { throw .refused("no randomness: \(error)") }
+        do throws(ResourceRefusal) {
+            try ledger.authenticated(connection, as: peer.peer)
+        } catch { throw .overLimit(error) }
         let opened: Result<PeerState, ConnectionError> = state.withLock { state in
             guard !state.isClosed else { return .failure(.closedLocally) }
             let peerState =
@@ -19,17 +22,11 @@ extension Swarm: ConnectionOwner {
                 ?? PeerState(
                     peer, swarm: self, isLowerPeer: localPeer < peer.peer, labelStart: labelStart,
                     configuration: configuration.migration, policy: configuration.policy)
-            let limit = configuration.limits.connectionsPerPeer
-            let fits = peerState.state.withLock { inner in
-                guard inner.connections.count < limit else { return false }
+            peerState.state.withLock { inner in
                 inner.connections.append(connection)
                 inner.paths.set.opened(
                     connection.facts(isLowerPeer: localPeer < peer.peer), at: Instant(connection.eventLoop.now))
                 inner.identifying.insert(connection.id)
-                return true
-            }
-            guard fits else {
-                return .failure(.refused("\(limit) connections with the peer stand, which is the limit"))
             }
             state.peers[peer.peer] = peerState
             return .success(peerState)
@@ -45,11 +42,11 @@ extension Swarm: ConnectionOwner {
     }
 
     func connection(_ connection: ConnectionDriver, closed error: ConnectionError) {
+        ledger.close(connection.id)
         let (waiter, drained) = state.withLock { state in
             guard state.connections.removeValue(forKey: connection.id) != nil else {
                 return (state.openWaiters.removeValue(forKey: connection.id), [] as [@Sendable () -> Void])
             }
-            if connection.role == .listener { state.inboundCount -= 1 }
             var drained: [@Sendable () -> Void] = []
             if state.connections.isEmpty { swap(&drained, &state.drainWaiters) }
             return (state.openWaiters.removeValue(forKey: connection.id), drained)

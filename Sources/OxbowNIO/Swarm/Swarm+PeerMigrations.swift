@@ -18,6 +18,12 @@ extension Swarm {
             return hold(migrate, until: deadline, on: connection, of: peer)
         case .stream(let stream):
             if let verdict = judgePath(migrate, of: stream, to: connection, of: peer) { return verdict }
+            guard mayCarry(stream, migrate, on: connection) else {
+                withdraw(migrate, of: peer)
+                if migrate.isRepeated { peer.takeHeld(migrate.token.rawValue) }
+                report(migrate, .reset, on: connection, of: peer)
+                return .reset
+            }
             let judgement = stream.judge(
                 from: migrate.from, target: migrate.id, token: migrate.token, carrier: connection,
                 arrived: migrate.arrived, at: migrate.at)
@@ -29,6 +35,19 @@ extension Swarm {
         }
     }
 
+    /// Whether the limits let the target be a leg of the stream. It is asked before the state is armed, so that a refusal
+    /// leaves the source as it is (SM-F10).
+    private func mayCarry(
+        _ stream: LogicalStream, _ migrate: PeerMigrate, on connection: ConnectionDriver
+    ) -> Bool {
+        guard let id = stream.protocolID else { return true }
+        do throws(ResourceRefusal) {
+            try ledger.assign(migrate.token, to: id, on: connection)
+            return true
+        } catch { return false }
+    }
+
+    /// Takes back what was registered for a target that is no leg now.
     private func withdraw(_ migrate: PeerMigrate, of peer: PeerState) {
         peer.state.withLock { state in
             state.table.forget(migrate.id)

@@ -2,8 +2,10 @@ import NIOCore
 package import OxbowCore
 import OxbowCrypto
 import OxbowMigration
+import OxbowMux
 import OxbowProtocols
 import OxbowSecurity
+import OxbowSwarm
 package import OxbowUpgrade
 import OxbowWire
 import Synchronization
@@ -19,6 +21,7 @@ package final class Swarm: Sendable {
     let configuration: SwarmConfiguration
     let upgradeConfiguration: UpgradeConfiguration
     package let transports: SwarmTransports
+    let ledger: SwarmLedger
     /// What works by itself, in the order in which it learns of things.
     let components: [any SwarmComponent]
     /// Gets every event, on the thread on which it happened; must not block.
@@ -33,7 +36,6 @@ package final class Swarm: Sendable {
         var peers: [PeerID: PeerState] = [:]
         /// Every connection whose transport is open, upgraded or not.
         var connections: [ConnectionID: ConnectionDriver] = [:]
-        var inboundCount = 0
         var handlers: [ProtocolID: InboundStreamHandler] = [:]
         /// Who waits for a connection to stand or to fail.
         var openWaiters: [ConnectionID: @Sendable (Result<ConnectionDriver, ConnectionError>) -> Void] = [:]
@@ -55,6 +57,8 @@ package final class Swarm: Sendable {
         self.configuration = configuration
         upgradeConfiguration = upgrade
         self.transports = transports
+        ledger = SwarmLedger(
+            limits: configuration.limits.resources, meter: configuration.meter, eventSink: eventSink)
         components = hasComponents ? Self.makeComponents(configuration, localPeer: localPeer) : []
         self.unixTime = unixTime
         self.labelStart = labelStart
@@ -104,29 +108,34 @@ package final class Swarm: Sendable {
         _ transport: any ByteTransport, path: ConnectionPath, expectedPeer: PeerID?,
         completion: (@Sendable (Result<ConnectionDriver, ConnectionError>) -> Void)?
     ) -> ConnectionDriver? {
+        do throws(ResourceRefusal) {
+            // Before anything is made or computed for it: what is too much has to be cheap.
+            try ledger.open(path, on: transport.eventLoop)
+        } catch {
+            transport.close(discarding: true)
+            completion?(.failure(.overLimit(error)))
+            return nil
+        }
+        var muxer = configuration.muxer
+        muxer.asksBeforeGrowth = true
         let upgrade = ConnectionUpgrade(
             role: path.role == .dialer ? .initiator : .responder, configuration: upgradeConfiguration,
             expectedPeer: expectedPeer, unixTime: unixTime())
         let connection = ConnectionDriver(
             transport: transport, path: path, upgrade: upgrade, expectedPeer: expectedPeer,
-            muxer: configuration.muxer, limits: configuration.connection, owner: self)
-        let refusal: ConnectionError? = state.withLock { state in
-            guard !state.isClosed else { return .closedLocally }
-            if path.role == .listener {
-                guard state.inboundCount < configuration.limits.inboundConnections else {
-                    return .refused("\(state.inboundCount) inbound connections are open, which is the limit")
-                }
-                state.inboundCount += 1
-            }
+            muxer: muxer, limits: configuration.connection, owner: self)
+        let isOpen = state.withLock { state in
+            guard !state.isClosed else { return false }
             state.connections[path.id] = connection
             state.openWaiters[path.id] = completion
-            return nil
+            return true
         }
-        guard let refusal else { return connection }
+        guard !isOpen else { return connection }
+        ledger.close(path.id)
         transport.close(discarding: true)
         // A dial, in whichever part, is told of by its completion.
-        if path.role == .listener, completion == nil { eventSink(.inboundFailed(path: path, error: refusal)) }
-        completion?(.failure(refusal))
+        if path.role == .listener, completion == nil { eventSink(.inboundFailed(path: path, error: .closedLocally)) }
+        completion?(.failure(.closedLocally))
         return nil
     }
 
@@ -155,6 +164,9 @@ package final class Swarm: Sendable {
             census.dials = state.dials.count
             return Array(state.peers.values)
         }
+        let booked = ledger.counts
+        census.reservations = booked.streams + abs(booked.connections - census.connections)
+        if booked.connections == 0 { census.reservations += booked.scopes }
         for peer in peers {
             peer.state.withLock { state in
                 census.streams += state.streams.count

@@ -38,19 +38,36 @@ public struct SwarmConfiguration: Sendable {
     public init() {}
 
     /// Why nothing can work with these bounds; nil when it can.
-    public var problem: String? { muxer.problem ?? policy.problem ?? reachability.problem }
+    public var problem: String? { muxer.problem ?? limits.problem ?? policy.problem ?? reachability.problem }
 }
 
 /// What a swarm takes on at most.
 public struct SwarmLimits: Hashable, Sendable {
-    /// Connections that peers opened, upgraded or not.
-    public var inboundConnections = 1_024
-    /// Connections that stand with one peer.
-    public var connectionsPerPeer = 8
+    /// Connections, streams and memory: of the host, a peer, an address, a protocol, and so on. The defaults are for the
+    /// memory that the machine or its container has.
+    public var resources = ResourceLimits(memory: MachineMemory.bytes)
     /// Addresses that one dial tries.
     public var addressesPerDial = 32
     /// Dials that run at once.
     public var dials = 256
 
     public init() {}
+
+    /// Why nothing can work with these limits; nil when it can.
+    public var problem: String? { resources.problem }
+
+    /// Connections that peers opened, upgraded or not: short for the number in ``resources``.
+    public var inboundConnections: Int {
+        get { resources.system.inboundConnections }
+        set {
+            resources.system.inboundConnections = newValue
+            resources.system.connections = max(resources.system.connections, newValue)
+        }
+    }
+
+    /// Connections with one peer, whoever opened them: short for the number in ``resources``.
+    public var connectionsPerPeer: Int {
+        get { resources.peer.connections }
+        set { resources.peer.connections = newValue }
+    }
 }

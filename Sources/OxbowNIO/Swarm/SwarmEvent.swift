@@ -31,6 +31,9 @@ public enum SwarmEvent: Sendable {
     case holePunchBegan(peer: PeerID, side: HolePunchSide)
     /// That attempt is over: there is a direct connection, or the record says why there is none.
     case holePunchEnded(peer: PeerID, record: HolePunchRecord)
+    /// A limit has refused something: so many of its kind since the last such event, and the newest of them. Of each kind
+    /// there is one event in a second at most, however many there are.
+    case refused(ResourceRefusal, count: Int)
 }
 
 /// How much is alive in a host. All zero when it has nothing to do: whatever is left then is a leak.
@@ -48,6 +51,9 @@ public struct SwarmCensus: Hashable, Sendable {
     /// Timers of migrations.
     public var timers = 0
     public var dials = 0
+    /// What the ledger of limits has in its books beyond the connections that are open: streams of multiplexers, and
+    /// whatever was not given back.
+    public var reservations = 0
 
     public init() {}
 

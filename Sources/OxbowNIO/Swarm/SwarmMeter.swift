@@ -1,3 +1,4 @@
+package import OxbowSwarm
 import Synchronization
 
 /// Counts what happens in a swarm. Calls come from any thread, per connection, stream and migration, never per frame;
@@ -13,6 +14,8 @@ package protocol SwarmMeter: Sendable {
     func gapMeasured(_ gap: Duration)
     /// So many application bytes have passed since the last time.
     func carried(read: UInt64, written: UInt64)
+    /// A limit has refused something.
+    func refused(_ scope: ResourceScope.Kind, _ resource: Resource)
 }
 
 extension LogicalStream {
