@@ -67,6 +67,7 @@ struct PathPolicyTests {
             $0.muxer.maximumOutboundStreams = 4_000
             $0.muxer.acceptBacklog = 4_000
             $0.migration.maximumStreams = 4_000
+            $0.limits.resources = .unlimited
         }
         var (most, now) = (0, 0)
         high.serve(bulk) { $0.echo() }
