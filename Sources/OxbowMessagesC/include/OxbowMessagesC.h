@@ -1,6 +1,7 @@
 // Written by scripts/protoc.
 #ifndef OXBOW_MESSAGES_C_H
 #define OXBOW_MESSAGES_C_H
+#include "circuit.pb-c.h"
 #include "envelope.pb-c.h"
 #include "identify.pb-c.h"
 #include "keys.pb-c.h"
