@@ -29,6 +29,8 @@ struct HostLog: Sendable {
             // Bytes may be missing then: an operator wants to know.
             if case .aborted = record.outcome { level = .notice }
             log(level, "stream not migrated", peer, Self.metadata(of: record, protocolID))
+        case .relayReservation(let relay, let change):
+            log(.debug, "relay reservation changed", relay, ["change": .string(Self.escaped(change.description))])
         }
     }
 

@@ -27,6 +27,7 @@ extension SwarmEvent {
             "migrated      \(peer) \(protocolID?.rawValue ?? "a stream") \(record.pathText)"
         case .streamNotMigrated(let peer, let protocolID, let record):
             "not migrated  \(peer) \(protocolID?.rawValue ?? "an unknown stream"): \(record.outcome)"
+        case .relayReservation(let relay, let change): "reservation   at relay \(relay): \(change)"
         }
     }
 
@@ -61,6 +62,11 @@ extension SwarmEvent {
                 ("protocol", protocolID.map { .string($0.rawValue) } ?? .null),
                 ("initiator", .bool(record.role == .initiator)), ("outcome", .string(record.outcome.name)),
                 ("reason", .string("\(record.outcome)")),
+            ]
+        case .relayReservation(let relay, let change):
+            [
+                ("event", "reservation"), ("relay", .string(relay.description)),
+                ("change", .string(change.description)),
             ]
         }
     }

@@ -118,7 +118,7 @@ extension Swarm: ConnectionOwner {
                 configuration: configuration.migration)
             let stream = LogicalStream(
                 key: key, candidates: [id], peer: peer.id, isOutbound: false, machine: machine,
-                limits: configuration.stream, observer: peer)
+                limits: streamLimits(for: [id]), observer: peer)
             state.streams[key] = stream
             return stream
         }

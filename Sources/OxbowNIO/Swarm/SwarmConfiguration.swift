@@ -22,6 +22,10 @@ public struct SwarmConfiguration: Sendable {
     public var dialStagger: Duration = .milliseconds(250)
     /// How long identify may take.
     public var identifyTimeout: Duration = .seconds(10)
+    /// How this host uses relays.
+    public var relayClient = RelayClientConfiguration()
+    /// What this host grants as a relay; nil: it is none.
+    public var relayServer: RelayServerConfiguration?
     /// Counts what happens.
     package var meter: (any SwarmMeter)?
 

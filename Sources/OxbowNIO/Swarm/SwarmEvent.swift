@@ -16,6 +16,8 @@ public enum SwarmEvent: Sendable {
     /// An attempt of either side to move a stream ended otherwise: the record's outcome says how. The protocol is nil
     /// when the peer named no stream that is known here.
     case streamNotMigrated(peer: PeerID, protocolID: ProtocolID?, record: MigrationRecord)
+    /// Something about this host's reservation at a relay has changed.
+    case relayReservation(relay: PeerID, change: RelayReservationChange)
 }
 
 /// How much is alive in a host. All zero when it has nothing to do: whatever is left then is a leak.
