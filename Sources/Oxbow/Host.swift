@@ -133,7 +133,8 @@ public final class Host: Sendable, Service {
 
     /// Listens at one more address.
     ///
-    /// - Parameter address: `/ip4/…/tcp/…`, `/ip6/…/tcp/…` or `/memory/…`; port or number 0 finds a free one.
+    /// - Parameter address: `/ip4/…/tcp/…`, `/ip6/…/tcp/…` or `/memory/…`; port or number 0 finds a free one. Or a relay's
+    ///   address with its id and `/p2p-circuit` behind it: then a reservation is kept there, and made anew when it is lost.
     /// - Returns: where peers can reach it, with this host's id behind: for an unspecified address those of all
     ///   interfaces.
     @discardableResult
@@ -147,7 +148,7 @@ public final class Host: Sendable, Service {
             await listener.stop()
             throw .closed
         }
-        swarm.addListenAddresses(listener.addresses)
+        if listener.isAnnounced { swarm.addListenAddresses(listener.addresses) }
         return listener.addresses.compactMap { try? $0.appending(peer: id) }
     }
 
@@ -186,6 +187,11 @@ public final class Host: Sendable, Service {
         swarm.setHandler(id, nil)
         swarm.pushIdentify()
     }
+
+    // MARK: Relaying
+
+    /// What this host does as a relay for others; nil when it is none (`SwarmConfiguration.relayServer`).
+    public var relayStatistics: RelayStatistics? { swarm.relayStatistics }
 
     // MARK: Peers
 
@@ -254,11 +260,15 @@ public final class Host: Sendable, Service {
     ///   - connection: where to open it, and then it stays there unless ``Peer/migrate(_:to:)`` or the peer moves it; the
     ///     best connection when nil.
     ///   - isMigratable: whether the stream is labelled, if the peer supports it (SM-L5).
+    ///   - allowsLimited: whether it may be opened on a connection whose relay bounds its bytes and its life, although it
+    ///     can't leave that for a better one. A stream that can needs no permission.
     public func withStream<Value: Sendable>(
         to peer: PeerID, _ protocols: [ProtocolID], on connection: Connection? = nil, isMigratable: Bool = true,
-        isolation: isolated (any Actor)? = #isolation, _ body: (Stream) async throws -> Value
+        allowsLimited: Bool = false, isolation: isolated (any Actor)? = #isolation,
+        _ body: (Stream) async throws -> Value
     ) async throws -> Value {
-        let stream = try await open(to: peer, protocols, on: connection, isMigratable: isMigratable)
+        let stream = try await open(
+            to: peer, protocols, on: connection, isMigratable: isMigratable, allowsLimited: allowsLimited)
         do {
             let value = try await body(stream)
             stream.close()
@@ -271,7 +281,8 @@ public final class Host: Sendable, Service {
 
     /// Opens a stream whose end is the caller's business: it has to be closed or reset.
     public func open(
-        to peer: PeerID, _ protocols: [ProtocolID], on connection: Connection? = nil, isMigratable: Bool = true
+        to peer: PeerID, _ protocols: [ProtocolID], on connection: Connection? = nil, isMigratable: Bool = true,
+        allowsLimited: Bool = false
     ) async throws -> Stream {
         guard !protocols.isEmpty else { throw HostError.noProtocol }
         guard let state = swarm.peer(peer) else { throw HostError.notConnected(peer) }
@@ -279,6 +290,10 @@ public final class Host: Sendable, Service {
             throw HostError.notConnected(peer)
         }
         guard state.hasConnection(driver) else { throw HostError.connectionClosed(driver.id) }
+        guard
+            swarm.mayOpenStream(
+                for: protocols, to: state, on: driver, isMigratable: isMigratable, allowsLimited: allowsLimited)
+        else { throw HostError.limitedConnection(peer) }
         let stream = swarm.openStream(
             to: state, for: state.preferred(protocols), on: driver, isMigratable: isMigratable,
             isPlaceChosen: connection != nil)

@@ -63,6 +63,8 @@ public enum HostError: Error, Hashable, Sendable, CustomStringConvertible {
     case noProtocol
     /// The peer has no connection with this host; connect first.
     case notConnected(PeerID)
+    /// All connections with the peer are bounded by a relay, and the stream could not leave them.
+    case limitedConnection(PeerID)
     /// The connection is over, or leads to another peer.
     case connectionClosed(ConnectionID)
 
@@ -75,6 +77,9 @@ public enum HostError: Error, Hashable, Sendable, CustomStringConvertible {
         case .alreadyRan: "the host ran already; a host runs once"
         case .noProtocol: "a stream is for at least one protocol; give one"
         case .notConnected(let peer): "there is no connection with \(peer); call connect(to:at:) first"
+        case .limitedConnection(let peer):
+            "the connection with \(peer) goes through a relay that bounds its bytes and its life; connect directly, let the "
+                + "stream migrate, or open it with allowsLimited: true"
         case .connectionClosed(let id): "connection \(id) is closed, or not one with this peer"
         }
     }

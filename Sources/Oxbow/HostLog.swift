@@ -46,6 +46,8 @@ struct HostLog: Sendable {
             log(.debug, "hole punch ended", peer, Self.metadata(of: record))
         case .refused(let refusal, let count):
             log(.notice, "limit reached", nil, Self.metadata(of: refusal, count), refusal)
+        case .relayReservation(let relay, let change):
+            log(.debug, "relay reservation changed", relay, ["change": .string(Self.escaped(change.description))])
         }
     }
 

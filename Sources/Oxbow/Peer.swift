@@ -55,13 +55,16 @@ public struct Peer: Sendable {
         }
     }
 
-    /// Opens a stream to this peer and runs `body` with it: ``Host/withStream(to:_:on:isMigratable:isolation:_:)``.
+    /// Opens a stream to this peer and runs `body` with it:
+    /// ``Host/withStream(to:_:on:isMigratable:allowsLimited:isolation:_:)``.
     public func withStream<Value: Sendable>(
         _ protocols: [ProtocolID], on connection: Connection? = nil, isMigratable: Bool = true,
-        isolation: isolated (any Actor)? = #isolation, _ body: (Stream) async throws -> Value
+        allowsLimited: Bool = false, isolation: isolated (any Actor)? = #isolation,
+        _ body: (Stream) async throws -> Value
     ) async throws -> Value {
         try await host.withStream(
-            to: id, protocols, on: connection, isMigratable: isMigratable, isolation: isolation, body)
+            to: id, protocols, on: connection, isMigratable: isMigratable, allowsLimited: allowsLimited,
+            isolation: isolation, body)
     }
 
     /// Sends a ping on one connection and waits for its echo (`/ipfs/ping/1.0.0`).

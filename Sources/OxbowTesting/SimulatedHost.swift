@@ -63,6 +63,11 @@ package final class SimulatedHost: @unchecked Sendable {
         }
     }
 
+    /// Nobody can dial the host any more.
+    package func stopListening() {
+        world.network.stop(at: number)
+    }
+
     /// Dials an address, as a hole punch or a dial by address does, without waiting for anything.
     package func dial(
         _ address: Multiaddr, of peer: PeerID,

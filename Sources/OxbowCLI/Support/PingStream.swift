@@ -18,7 +18,9 @@ struct PingStream {
     }
 
     static func open(to peer: Peer, on host: OxbowHost, timeout: Duration = .seconds(10)) async throws -> PingStream {
-        PingStream(try await host.open(to: peer.id, [Ping.protocolID], isMigratable: false), timeout: timeout)
+        PingStream(
+            try await host.open(to: peer.id, [Ping.protocolID], isMigratable: false, allowsLimited: true),
+            timeout: timeout)
     }
 
     private var now: Instant {

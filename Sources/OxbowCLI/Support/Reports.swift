@@ -43,6 +43,7 @@ extension SwarmEvent {
             case .failed: record.side == .initiator ? "not upgraded  \(peer) \(record.summary)" : nil
             }
         case .refused(let refusal, let count): "limit         \(count == 1 ? "" : "\(count) times: ")\(refusal)"
+        case .relayReservation(let relay, let change): "reservation   at relay \(relay): \(change)"
         }
     }
 
@@ -107,6 +108,11 @@ extension SwarmEvent {
                 ("event", "limit"), ("scope", .string(refusal.scope.kind.rawValue)),
                 ("resource", .string(refusal.resource.rawValue)), ("count", .int(Int64(count))),
                 ("reason", .string("\(refusal)")),
+            ]
+        case .relayReservation(let relay, let change):
+            [
+                ("event", "reservation"), ("relay", .string(relay.description)),
+                ("change", .string(change.description)),
             ]
         }
     }

@@ -3,6 +3,7 @@
 #define OXBOW_MESSAGES_C_H
 #include "autonat_v1.pb-c.h"
 #include "autonat_v2.pb-c.h"
+#include "circuit.pb-c.h"
 #include "envelope.pb-c.h"
 #include "hole_punch.pb-c.h"
 #include "identify.pb-c.h"

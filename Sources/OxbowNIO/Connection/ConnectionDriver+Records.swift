@@ -12,6 +12,7 @@ extension ConnectionDriver {
 
     func received(_ buffer: ByteBuffer) {
         guard failure == nil else { return }
+        circuitBudget?.took(buffer.readableBytes)
         guard upgrade != nil else { return receivedCiphertext(buffer) }
         upgradeInput += buffer.readableBytesView
         advanceUpgrade()
@@ -110,6 +111,7 @@ extension ConnectionDriver {
 
     func writeRaw(_ bytes: [UInt8]) {
         guard !bytes.isEmpty else { return }
+        circuitBudget?.wrote(bytes.count)
         transport.write(ByteBuffer(bytes: bytes))
     }
 
@@ -125,7 +127,9 @@ extension ConnectionDriver {
             fill(&record)
             drainEvents()
             do throws(SecurityError) {
-                transport.write(try secure.seal(&record))
+                let sealed = try secure.seal(&record)
+                circuitBudget?.wrote(sealed.readableBytes)
+                transport.write(sealed)
             } catch {
                 end(.security(error.description))
                 break
@@ -178,15 +182,20 @@ extension ConnectionDriver {
         }
         var rest = stream.prefix.readableBytes
         if stream.carriesApplicationData, let logical = stream.logical {
+            let (start, end) = (written, written + admitted(count - written, of: logical))
             repeat {
-                let (piece, left) = logical.takeOutbound(on: stream.token, maximum: count - written)
+                let (piece, left) = logical.takeOutbound(on: stream.token, maximum: end - written)
                 rest = left
                 guard var piece else { break }
                 written += piece.readableBytes
                 record.append(&piece)
-            } while written < count
+            } while written < end
+            circuitBudget?.framed(written - start)
+            rest = admitted(rest, of: logical)
         }
         session?.setPending(stream.id, bytes: stream.prefix.readableBytes + rest)
+        // Its FIN waited for the last byte, or no further byte may go.
+        if circuitBudget != nil { refresh(stream) }
         return written
     }
 

@@ -138,12 +138,16 @@ extension ConnectionDriver {
         }
         let work = logical.work(for: stream.token)
         let carries = stream.carriesApplicationData
+        let pending = carries ? admitted(work.pendingBytes, of: logical) : 0
         if !stream.isFinishing {
-            session?.setPending(stream.id, bytes: prefix + (carries ? work.pendingBytes : 0))
-            if carries, work.wantsFIN {
+            session?.setPending(stream.id, bytes: prefix + pending)
+            // Within a budget, bytes that were admitted may have to wait after all: there, FIN goes behind the last one by
+            // itself.
+            if carries, work.wantsFIN, circuitBudget == nil || work.pendingBytes == 0 {
                 stream.isFinishing = true
                 session?.finish(stream.id)
             }
+            if carries, pending < work.pendingBytes { holdBack(logical) }
         } else if carries, work.pendingBytes == 0 {
             // The writes went elsewhere: the FIN waits for nothing any more (SM-M4).
             session?.setPending(stream.id, bytes: prefix)

@@ -33,6 +33,8 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     var upgradeInput: ArraySlice<UInt8> = []
     var secure = RecordLayer()
     var session: YamuxSession?
+    /// What the relay under the connection still lets through; nil when nothing bounds its bytes.
+    var circuitBudget: CircuitBudget?
     var ciphertext = ByteBuffer()
     var header = ByteBuffer()
     var streams: [YamuxStreamID: UnderlyingStream] = [:]

@@ -18,6 +18,8 @@ package final class LoopStream: @unchecked Sendable {
     private var deadline: Scheduled<Void>?
     private var isPaused = false
     private var isWaiting = false
+    /// Inside of a call of the handler: it is read on behind that.
+    private var isReading = false
     /// What was read before a pause: its window goes back behind it.
     private var unreturned = 0
 
@@ -46,7 +48,7 @@ package final class LoopStream: @unchecked Sendable {
     package func resume() {
         guard isPaused else { return }
         isPaused = false
-        guard !isWaiting else { return }
+        guard !isWaiting, !isReading else { return }
         let returned = unreturned
         unreturned = 0
         read(returning: returned)
@@ -95,6 +97,8 @@ package final class LoopStream: @unchecked Sendable {
 
     private func read(returning returned: Int) {
         var returned = returned
+        isReading = true
+        defer { isReading = false }
         while handler != nil {
             guard !isPaused else {
                 unreturned += returned

@@ -66,12 +66,14 @@ extension LogicalStream {
     }
 
     /// Queues `buffer` if the queue is under its high watermark.
-    package func tryWrite(_ buffer: ByteBuffer) -> WriteOutcome {
+    ///
+    /// - Parameter pastWatermark: whether to queue it at any rate: for one who asks ``hasRoom(orCall:)`` beforehand.
+    package func tryWrite(_ buffer: ByteBuffer, pastWatermark: Bool = false) -> WriteOutcome {
         let (outcome, wake) = state.withLock { state -> (WriteOutcome, (any LegCarrier, LegToken)?) in
             if let failure = state.failure { return (.failed(failure), nil) }
             guard !state.isWriteClosed else { return (.failed(.finished), nil) }
             guard buffer.readableBytes > 0 else { return (.written, nil) }
-            guard state.outboundBytes < limits.writeHighWatermark else { return (.full, nil) }
+            guard pastWatermark || state.outboundBytes < limits.writeHighWatermark else { return (.full, nil) }
             state.outbound.append(buffer)
             state.outboundBytes += buffer.readableBytes
             guard !state.isOutboundSignalled, let leg = state.legs[state.machine.writeLeg] else {
@@ -84,6 +86,19 @@ extension LogicalStream {
         return outcome
     }
 
+    /// Whether the queue is under its high watermark. If not, `callback` is called once, on any thread, when it is under
+    /// the low one or the stream has failed.
+    func hasRoom(orCall callback: @escaping @Sendable () -> Void) -> Bool {
+        state.withLock { state in
+            guard state.outboundBytes >= limits.writeHighWatermark, state.failure == nil else { return true }
+            state.writers.append(WriterWaiter(ticket: UniqueNumber.next(), resume: callback))
+            return false
+        }
+    }
+
+    /// Whether the queue is under its high watermark.
+    var hasRoom: Bool { state.withLock { $0.outboundBytes < limits.writeHighWatermark } }
+
     /// Waits until the queue has room, the stream fails or the task is cancelled.
     package func waitForRoom() async {
         let ticket = UniqueNumber.next()
@@ -92,7 +107,7 @@ extension LogicalStream {
                 let isOver = state.withLock { state in
                     let hasRoom = state.outboundBytes < limits.writeHighWatermark || state.failure != nil
                     guard !hasRoom, !Task.isCancelled else { return true }
-                    state.writers.append(WriterWaiter(ticket: ticket, continuation: continuation))
+                    state.writers.append(WriterWaiter(ticket: ticket) { continuation.resume() })
                     return false
                 }
                 if isOver { continuation.resume() }
@@ -102,7 +117,7 @@ extension LogicalStream {
                 guard let index = state.writers.firstIndex(where: { $0.ticket == ticket }) else { return nil }
                 return state.writers.remove(at: index)
             }
-            waiter?.continuation.resume()
+            waiter?.resume()
         }
     }
 

@@ -23,7 +23,7 @@ struct StreamEffects {
         for event in events { stream.observer.stream(stream, did: event) }
         reader?.resume()
         for timer in timers { timer.cancel() }
-        for writer in writers { writer.continuation.resume() }
+        for writer in writers { writer.resume() }
         for resume in negotiationWaiters { resume() }
         for waiter in answerWaiters { waiter.resume(.over) }
         guard let migrationResult else { return }

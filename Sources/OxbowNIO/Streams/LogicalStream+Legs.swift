@@ -61,7 +61,7 @@ extension LogicalStream {
             let hasRoom = !state.writers.isEmpty && state.outboundBytes <= limits.writeLowWatermark
             return (piece, state.outboundBytes, hasRoom ? state.takeWriters() : [])
         }
-        for writer in writers { writer.continuation.resume() }
+        for writer in writers { writer.resume() }
         return (piece, rest)
     }
 

@@ -169,9 +169,10 @@ enum ReaderWaiter {
     }
 }
 
+/// Who waits for room in the queue.
 struct WriterWaiter {
     let ticket: UInt64
-    let continuation: UnsafeContinuation<Void, Never>
+    let resume: @Sendable () -> Void
 }
 
 struct MigrationWaiter {

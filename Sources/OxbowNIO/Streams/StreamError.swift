@@ -27,6 +27,8 @@ public enum StreamError: Error, Hashable, Sendable, CustomStringConvertible {
     case refused(String)
     /// A limit of this side refused it.
     case overLimit(ResourceRefusal)
+    /// The relay under the connection lets no more bytes through, and the stream can't move to another connection.
+    case relayLimitReached(bytes: UInt64)
     /// The stream ended in the middle of what was to be read.
     case endedEarly(missing: Int)
     /// The task that waited was cancelled. Nothing was read or written by the call.
@@ -48,6 +50,9 @@ public enum StreamError: Error, Hashable, Sendable, CustomStringConvertible {
         case .negotiationTimedOut: "the peer did not answer the stream's negotiation in time"
         case .refused(let why): "the stream could not be opened: \(why)"
         case .overLimit(let refusal): "the stream could not be opened: \(refusal)"
+        case .relayLimitReached(let bytes):
+            "the relay lets \(bytes) bytes through on this connection, and they are used up; connect directly, or through "
+                + "a relay without limits, and open the stream again"
         case .endedEarly(let missing): "the stream ended \(missing) bytes too early"
         case .cancelled: "the task was cancelled while it waited for the stream"
         case .concurrentRead: "another task is reading this stream; a stream has one reader at a time"

@@ -10,6 +10,8 @@ public enum DialFailure: Error, Hashable, Sendable, CustomStringConvertible {
     case unreachable(String)
     /// The peer was reached, but no connection came of it.
     case connection(ConnectionError)
+    /// The relay on the way could not be reached, or made no circuit.
+    case relay(PeerID, RelayFailure)
     /// The dial ended before this address had its turn, or its end.
     case notFinished
 
@@ -19,6 +21,7 @@ public enum DialFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case .namesAnotherPeer(let peer): "the address names another peer, \(peer)"
         case .unreachable(let why): "not reachable: \(why)"
         case .connection(let error): error.description
+        case .relay(let relay, let failure): "no circuit through relay \(relay): \(failure)"
         case .notFinished: "not finished when the dial ended"
         }
     }
@@ -92,7 +95,8 @@ public enum ListenError: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .unsupported(let address):
-            "can't listen on \(address): use /ip4/…/tcp/…, /ip6/…/tcp/… or /memory/…"
+            "can't listen on \(address): use /ip4/…/tcp/…, /ip6/…/tcp/… or /memory/…, or the address of a relay with its "
+                + "id and /p2p-circuit behind it"
         case .closed: "the host is shut down; a new one can listen"
         case .failed(let address, let why): "can't listen on \(address): \(why)"
         }

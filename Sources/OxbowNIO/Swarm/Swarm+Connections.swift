@@ -129,7 +129,7 @@ extension Swarm: ConnectionOwner {
                 configuration: configuration.migration)
             let stream = LogicalStream(
                 key: key, candidates: [id], peer: peer.id, isOutbound: false, machine: machine,
-                isPlaceChosen: false, limits: configuration.stream, observer: peer)
+                isPlaceChosen: false, limits: streamLimits(for: [id]), observer: peer)
             state.streams[key] = stream
             return stream
         }

@@ -31,7 +31,7 @@ extension Swarm {
                 configuration: configuration.migration)
             let stream = LogicalStream(
                 key: key, candidates: candidates, peer: peer.id, isOutbound: true, machine: machine,
-                isPlaceChosen: isPlaceChosen, limits: configuration.stream, observer: peer)
+                isPlaceChosen: isPlaceChosen, limits: streamLimits(for: candidates), observer: peer)
             state.streams[key] = stream
             let intent: OutboundStreamNegotiation.Intent =
                 label.map { .labelled(id: $0, protocols: candidates) } ?? .plain(protocols: candidates)

@@ -80,6 +80,7 @@ extension Swarm {
         completion: @escaping @Sendable (Result<ConnectionDriver, DialFailure>) -> Void
     ) {
         if let named = address.peerID, named != peer { return completion(.failure(.namesAnotherPeer(named))) }
+        if address.isRelayed { return dialThroughRelay(address, peer, ticket, completion: completion) }
         if let endpoint = address.tcpEndpoint {
             connect(endpoint, at: address, peer, ticket, options, completion)
         } else if case .memory(let number)? = address.components.first {
@@ -147,7 +148,7 @@ extension Swarm {
         }
     }
 
-    private func upgrade(
+    func upgrade(
         _ transport: any ByteTransport, _ path: ConnectionPath, _ peer: PeerID, _ ticket: DialTicket,
         _ completion: @escaping @Sendable (Result<ConnectionDriver, DialFailure>) -> Void,
         start: (ConnectionDriver) -> Void
@@ -167,6 +168,7 @@ extension Swarm {
     /// - Returns: how to stop, and the addresses at which peers can reach it: for an unspecified one those of all
     ///   interfaces.
     package func listen(on address: Multiaddr) async throws(ListenError) -> Listener {
+        if address.isRelayed { return try await listen(throughRelay: address) }
         if let endpoint = address.tcpEndpoint {
             let channel: any Channel
             do {
@@ -232,12 +234,15 @@ extension Swarm {
         if case .dnsaddr? = address.components.first {
             return "/dnsaddr needs a TXT look-up, which this version doesn't make; give the addresses behind it"
         }
-        return "only plain TCP addresses (/ip4, /ip6 or /dns…, then /tcp) and /memory can be dialled"
+        return
+            "only plain TCP addresses (/ip4, /ip6 or /dns…, then /tcp), /memory, and /p2p-circuit behind one can be dialled"
     }
 }
 
 /// A place where a swarm listens.
 package struct Listener: Sendable {
     package let addresses: [Multiaddr]
+    /// Whether the addresses are announced as long as the listener is there. Those at a relay come and go by themselves.
+    package var isAnnounced = true
     package let stop: @Sendable () async -> Void
 }

@@ -68,7 +68,10 @@ package final class Swarm: Sendable {
     private static func makeComponents(
         _ configuration: SwarmConfiguration, localPeer: PeerID
     ) -> [any SwarmComponent] {
-        var components: [any SwarmComponent] = [ReachabilityService(configuration.reachability)]
+        var components: [any SwarmComponent] = [
+            ReachabilityService(configuration.reachability), RelayClient(configuration.relayClient, localPeer: localPeer),
+        ]
+        if let relayServer = configuration.relayServer { components.append(RelayServer(relayServer)) }
         if configuration.holePunch.isEnabled {
             components.append(HolePuncher(configuration.holePunch, localPeer: localPeer))
         }
@@ -124,6 +127,7 @@ package final class Swarm: Sendable {
         let connection = ConnectionDriver(
             transport: transport, path: path, upgrade: upgrade, expectedPeer: expectedPeer,
             muxer: muxer, limits: configuration.connection, owner: self)
+        connection.circuitBudget = CircuitBudget(path.limit, reserve: configuration.relayClient.handOverReserve)
         let isOpen = state.withLock { state in
             guard !state.isClosed else { return false }
             state.connections[path.id] = connection
@@ -148,7 +152,8 @@ package final class Swarm: Sendable {
             for dial in state.dials.values { dial.task.cancel() }
             guard !state.connections.isEmpty else { return nil }
             state.drainWaiters.append(completion)
-            return state.connections.values.sorted { $0.id < $1.id }
+            // A circuit's goodbye goes through the connection with its relay, which is older.
+            return state.connections.values.sorted { $1.id < $0.id }
         }
         for component in components { component.close(in: self) }
         guard let connections else { return completion() }

@@ -32,6 +32,10 @@ public struct SwarmConfiguration: Sendable {
     public var dialsFromListeningPort = true
     /// Upgrades of relayed connections to direct ones.
     public var holePunch = HolePunchConfiguration()
+    /// How this host uses relays.
+    public var relayClient = RelayClientConfiguration()
+    /// What this host grants as a relay; nil: it is none.
+    public var relayServer: RelayServerConfiguration?
     /// Counts what happens.
     package var meter: (any SwarmMeter)?
 

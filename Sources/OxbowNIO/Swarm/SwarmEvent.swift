@@ -34,6 +34,8 @@ public enum SwarmEvent: Sendable {
     /// A limit has refused something: so many of its kind since the last such event, and the newest of them. Of each kind
     /// there is one event in a second at most, however many there are.
     case refused(ResourceRefusal, count: Int)
+    /// Something about this host's reservation at a relay has changed.
+    case relayReservation(relay: PeerID, change: RelayReservationChange)
 }
 
 /// How much is alive in a host. All zero when it has nothing to do: whatever is left then is a leak.

@@ -40,7 +40,7 @@ public final class MemoryNetwork: Sendable {
         }
     }
 
-    func stop(at number: UInt64) {
+    package func stop(at number: UInt64) {
         listeners.withLock { $0[number] = nil }
     }
 
