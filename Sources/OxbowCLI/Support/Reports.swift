@@ -27,6 +27,10 @@ extension SwarmEvent {
             "migrated      \(peer) \(protocolID?.rawValue ?? "a stream") \(record.pathText)"
         case .streamNotMigrated(let peer, let protocolID, let record):
             "not migrated  \(peer) \(protocolID?.rawValue ?? "an unknown stream"): \(record.outcome)"
+        case .reachabilityChanged(let reachability): "reachability  \(reachability)"
+        case .externalAddressConfirmed(let address): "reachable at  \(address)"
+        case .externalAddressExpired(let address): "no more at    \(address)"
+        case .natMappingChanged(let mapping): "NAT mapping   \(mapping)"
         }
     }
 
@@ -62,6 +66,14 @@ extension SwarmEvent {
                 ("initiator", .bool(record.role == .initiator)), ("outcome", .string(record.outcome.name)),
                 ("reason", .string("\(record.outcome)")),
             ]
+        case .reachabilityChanged(let reachability):
+            [("event", "reachability"), ("reachability", .string("\(reachability)"))]
+        case .externalAddressConfirmed(let address):
+            [("event", "external-address"), ("address", .string(address.description)), ("confirmed", .bool(true))]
+        case .externalAddressExpired(let address):
+            [("event", "external-address"), ("address", .string(address.description)), ("confirmed", .bool(false))]
+        case .natMappingChanged(let mapping):
+            [("event", "nat-mapping"), ("mapping", .string("\(mapping)"))]
         }
     }
 }

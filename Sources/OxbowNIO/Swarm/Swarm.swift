@@ -47,7 +47,7 @@ package final class Swarm: Sendable {
     package init(
         upgrade: UpgradeConfiguration, configuration: SwarmConfiguration, transports: SwarmTransports,
         unixTime: @escaping @Sendable () -> Int64,
-        labelStart: @escaping @Sendable () throws -> UInt64 = { try SecureRandom.uint64() },
+        labelStart: @escaping @Sendable () throws -> UInt64 = { try SecureRandom.uint64() }, hasComponents: Bool = true,
         eventSink: @escaping @Sendable (SwarmEvent) -> Void
     ) {
         identity = upgrade.identity
@@ -55,7 +55,7 @@ package final class Swarm: Sendable {
         self.configuration = configuration
         upgradeConfiguration = upgrade
         self.transports = transports
-        components = Self.makeComponents(configuration, localPeer: localPeer)
+        components = hasComponents ? Self.makeComponents(configuration, localPeer: localPeer) : []
         self.unixTime = unixTime
         self.labelStart = labelStart
         self.eventSink = eventSink
@@ -64,7 +64,7 @@ package final class Swarm: Sendable {
     private static func makeComponents(
         _ configuration: SwarmConfiguration, localPeer: PeerID
     ) -> [any SwarmComponent] {
-        []
+        [ReachabilityService(configuration.reachability)]
     }
 
     // MARK: Protocols

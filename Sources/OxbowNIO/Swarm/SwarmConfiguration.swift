@@ -22,13 +22,15 @@ public struct SwarmConfiguration: Sendable {
     public var dialStagger: Duration = .milliseconds(250)
     /// How long identify may take.
     public var identifyTimeout: Duration = .seconds(10)
+    /// How the host finds out where it can be reached, and helps others to.
+    public var reachability = ReachabilityConfiguration()
     /// Counts what happens.
     package var meter: (any SwarmMeter)?
 
     public init() {}
 
     /// Why nothing can work with these bounds; nil when it can.
-    public var problem: String? { muxer.problem }
+    public var problem: String? { muxer.problem ?? reachability.problem }
 }
 
 /// What a swarm takes on at most.
