@@ -244,6 +244,87 @@ import Testing
         try expectNothingLeft(world, servers: servers + [client])
     }
 
+    /// A port that a router forwards to the host: peers that come by it see the host there.
+    private func forward(_ number: UInt64, to host: SimulatedHost, in world: SimulatedWorld) throws -> Multiaddr {
+        let listener = MemoryNetwork.Listener(group: world.loop) { transport, remote in
+            let path = host.swarm.newPath(.listener, local: host.address, remote: remote)
+            let connection = host.swarm.adopt(transport, path: path, expectedPeer: nil, completion: nil)
+            guard let connection else { return }
+            connection.start()
+            transport.start(delegate: connection)
+        }
+        #expect(host.swarm.transports.memory.listen(at: number, listener) == number)
+        return try Multiaddr(components: [.memory(number)])
+    }
+
+    @Test(
+        "An external address is announced when it was reached, and taken back when nobody sees the host there any more")
+    func externalAddress() throws {
+        let world = SimulatedWorld()
+        let client = world.makeHost(Self.settings(.never))
+        let server = world.makeHost(Self.settings(.always))
+        client.listen()
+        let external = try forward(99, to: client, in: world)
+        server.dial(external, of: client.id)
+        world.run(for: .milliseconds(100))
+        world.hide(client)
+        #expect(client.swarm.holePunchAddresses == [external, client.address], "a guess, before it is known")
+        #expect(client.swarm.announcedAddresses == [client.address])
+        world.expect(within: .seconds(1_000)) { client.swarm.announcedAddresses.contains(external) }
+        #expect(client.swarm.reachability == .public && client.swarm.reachableAddresses == [external])
+        world.expect(within: .seconds(1)) {
+            server.swarm.peer(client.id)?.info?.listenAddresses.contains(external) == true
+        }
+        server.swarm.peer(client.id)?.usableConnections.first?.close()
+        world.run(for: .seconds(1_700))
+        #expect(client.swarm.announcedAddresses.contains(external))
+        world.run(for: .seconds(200))
+        #expect(client.swarm.announcedAddresses == [client.address])
+        let told = client.events.compactMap { event -> String? in
+            switch event {
+            case .externalAddressConfirmed(let address): "confirmed \(address)"
+            case .externalAddressExpired(let address): "expired \(address)"
+            case .reachabilityChanged(let reachability): "\(reachability)"
+            default: nil
+            }
+        }
+        #expect(told == ["confirmed /memory/99", "public", "expired /memory/99", "unknown"])
+        try expectNothingLeft(world, servers: [server])
+    }
+
+    @Test("Who is known to be public announces at once what peers agree on, and asks nobody")
+    func knownToBePublic() throws {
+        let world = SimulatedWorld()
+        let relay = world.makeHost(Self.settings(.automatic) { $0.known = .public })
+        let server = world.makeHost(Self.settings(.always))
+        relay.listen()
+        let external = try forward(99, to: relay, in: world)
+        server.dial(external, of: relay.id)
+        world.run(for: .seconds(100))
+        #expect(relay.swarm.announcedAddresses == [relay.address, external])
+        #expect(server.swarm.reachabilityService?.server.census == SwarmCensus(), "nobody was dialled")
+        let changes = relay.events.filter { if case .reachabilityChanged = $0 { true } else { false } }
+        #expect(changes.isEmpty && relay.swarm.reachability == .public)
+        try expectNothingLeft(world, servers: [server, relay])
+    }
+
+    @Test("A swarm that has served and asked is freed")
+    func isFreed() {
+        weak var client: Swarm?
+        weak var dialer: Swarm?
+        do {
+            let (world, host, servers) = scene(isDialledByServers: true)
+            world.expect(within: .seconds(200)) { host.swarm.reachability == .public }
+            client = host.swarm
+            dialer = servers[0].swarm.reachabilityService?.server.dialer
+            #expect(client != nil && dialer != nil)
+            for host in [host] + servers { world.hide(host) }
+            world.expectNothingLeft()
+            world.forget()
+        }
+        #expect(client == nil && dialer == nil)
+    }
+
     @Test("A host that nobody helps asks nobody, and has no timer")
     func idle() {
         let world = SimulatedWorld()

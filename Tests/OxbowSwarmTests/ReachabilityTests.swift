@@ -59,7 +59,7 @@ import Testing
         #expect(ReachabilityTracker().host == .unknown)
     }
 
-    @Test("New addresses wait a moment; the least known is asked about first")
+    @Test("New addresses wait a moment; first comes what nothing was said of for the longest time")
     mutating func order() {
         #expect(tracker.addressesToProbe(limit: 10, at: .zero).isEmpty)
         #expect(tracker.nextProbe == time(1))
@@ -68,6 +68,18 @@ import Testing
         #expect(tracker.addressesToProbe(limit: 10, at: time(1)).isEmpty, "not at once again")
         #expect(tracker.addressesToProbe(limit: 10, at: time(6)) == [second, first])
         #expect(tracker.addressesToProbe(limit: 1, at: time(6)) == [second])
+    }
+
+    @Test("An address of which the same is said again and again doesn't starve the others")
+    mutating func noStarvation() {
+        var asked: [Multiaddr] = []
+        for number in 1...6 {
+            let now = Int64(number) * 1_000
+            guard let next = tracker.addressesToProbe(limit: 1, at: time(now)).first else { continue }
+            asked.append(next)
+            _ = answer(next, false, by: 1, at: now)
+        }
+        #expect(asked == [first, second, first, second, first, second])
     }
 
     @Test("What is known is looked at after half an hour; a doubt earlier; a recheck at once")

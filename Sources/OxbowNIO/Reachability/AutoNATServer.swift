@@ -29,8 +29,11 @@ final class AutoNATServer: Sendable {
         state = Mutex(State(limiter: AutoNATLimiter(configuration.serverLimits)))
     }
 
-    /// What the dials have left behind; for tests.
-    var census: SwarmCensus { state.withLock { $0.dialer }?.census ?? SwarmCensus() }
+    /// The swarm that dials, once somebody has asked.
+    var dialer: Swarm? { state.withLock { $0.dialer } }
+
+    /// What the dials keep alive.
+    var census: SwarmCensus { dialer?.census ?? SwarmCensus() }
 
     /// Requests that are served at this time.
     var runningRequests: Int { state.withLock { $0.limiter.runningRequests } }
@@ -120,11 +123,14 @@ final class AutoNATServer: Sendable {
     private func dialer(for swarm: Swarm) -> Swarm? {
         if let dialer = state.withLock({ $0.isClosed ? nil : $0.dialer }) { return dialer }
         guard let dialer = makeDialer(for: swarm) else { return nil }
-        return state.withLock { state in
+        let used = state.withLock { state -> Swarm? in
             guard !state.isClosed else { return nil }
             if state.dialer == nil { state.dialer = dialer }
             return state.dialer
         }
+        // Two peers have asked first at the same moment: what nobody uses refers to itself until it is closed.
+        if used !== dialer { dialer.close {} }
+        return used
     }
 
     private func makeDialer(for swarm: Swarm) -> Swarm? {

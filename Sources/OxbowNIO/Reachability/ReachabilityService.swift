@@ -89,9 +89,12 @@ final class ReachabilityService: SwarmComponent {
     func connectionClosed(_ connection: ConnectionDriver, with peer: PeerState, in swarm: Swarm) {
         guard configuration.isEnabled else { return }
         let isGone = swarm.peer(peer.id) == nil
+        let isAlone = swarm.allPeers.isEmpty
         state.withLock { state in
             state.observed.connectionClosed(connection.id.rawValue, at: connection.now)
             if isGone { state.servers[peer.id] = nil }
+            // A host that has lost everybody may be somewhere else when it finds somebody again.
+            if isAlone { state.tracker.recheck(at: connection.now) }
         }
         reconsider(in: swarm)
     }
@@ -168,7 +171,9 @@ final class ReachabilityService: SwarmComponent {
         let candidates = listenAddresses + state.observed.confirmed + state.observed.samePort
         _ = state.tracker.setAddresses(candidates.filter(configuration.addresses.allows), at: now)
         let own = Set(listenAddresses)
-        let announced = state.tracker.reachable.filter { !own.contains($0) }
+        // Who is known to be public is so where peers agree to see it.
+        let confirmed = configuration.known == .public ? state.observed.confirmed : state.tracker.reachable
+        let announced = confirmed.filter { !own.contains($0) && configuration.addresses.allows($0) }
         if announced != state.announced {
             let (before, after) = (Set(state.announced), Set(announced))
             effects.events += state.announced.filter { !after.contains($0) }.map { .externalAddressExpired($0) }

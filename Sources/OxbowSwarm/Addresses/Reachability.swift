@@ -52,6 +52,8 @@ public struct ReachabilityTracker: Sendable, Hashable {
         var verdict = Reachability.unknown
         /// When it is to be asked about again.
         var due: Instant
+        /// When something was said of it last.
+        var answered = Instant(nanoseconds: .min)
     }
 
     private struct Answer: Hashable {
@@ -129,6 +131,7 @@ public struct ReachabilityTracker: Sendable, Hashable {
         if -lead >= configuration.confirmations { entry.verdict = .unreachable }
         let isClear = abs(lead) >= configuration.confirmations && (lead > 0) == (entry.verdict == .reachable)
         entry.due = now + (isClear ? configuration.recheckDelay : configuration.retryDelay)
+        entry.answered = now
         entries[address] = entry
         return entry.verdict == before ? nil : Change(address: address, verdict: entry.verdict)
     }
@@ -140,7 +143,7 @@ public struct ReachabilityTracker: Sendable, Hashable {
         earliest = now + min(configuration.retryDelay * factor, configuration.maximumRetryDelay)
     }
 
-    /// An address behaves in a way that contradicts what is known: all are looked at again soon.
+    /// What is known may not hold any more, such as when the host may have moved: all is looked at again soon.
     public mutating func recheck(at now: Instant) {
         for address in order { entries[address]?.due = now + configuration.settleDelay }
     }
@@ -164,14 +167,18 @@ public struct ReachabilityTracker: Sendable, Hashable {
         return verdicts.isEmpty || verdicts.contains(.unknown) ? .unknown : .private
     }
 
-    /// What to ask about now: those with the fewest answers first. Empty when it isn't time.
+    /// What to ask about now: first that of which nothing was said for the longest time, as a server picks the first that
+    /// it can dial. Empty when it isn't time.
     public func addressesToProbe(limit: Int, at now: Instant) -> [Multiaddr] {
         guard now >= earliest else { return [] }
         let due = order.filter { address in entries[address].map { $0.due <= now } ?? false }
         // Sorting is stable only by the index.
         return due.enumerated().sorted { left, right in
-            let counts = (entries[left.element]?.answers.count ?? 0, entries[right.element]?.answers.count ?? 0)
-            return counts.0 != counts.1 ? counts.0 < counts.1 : left.offset < right.offset
+            let answered = (entries[left.element]?.answered, entries[right.element]?.answered)
+            guard let first = answered.0, let second = answered.1, first != second else {
+                return left.offset < right.offset
+            }
+            return first < second
         }.prefix(limit).map(\.element)
     }
 
