@@ -1,9 +1,13 @@
 import NIOCore
 import OxbowCore
-import OxbowNIO
+import OxbowCrypto
 import OxbowProtocols
+import OxbowSecurity
 import OxbowTesting
+import OxbowUpgrade
 import Testing
+
+@testable import OxbowNIO
 
 /// Two hosts behind NATs and a relayed connection between them: `left` has dialled, `right` punches (libp2p/specs,
 /// relay/DCUtR.md).
@@ -153,6 +157,39 @@ extension SimulatedHost {
         scene.expectEnds(2)
         #expect(scene.right.punches.last?.outcome == .upgraded(.punch))
         scene.world.expectNothingLeft()
+    }
+
+    @Test("Past the bound over all peers a relayed connection waits for its turn")
+    func bound() {
+        let scene = PunchScene { $0.holePunch.maximumPunches = 1 }
+        let third = scene.world.makeHost { $0.holePunch.addresses.takesMemory = true }
+        third.listen()
+        scene.world.hide(third)
+        for host in [scene.left, third] {
+            _ = scene.world.beginConnecting(host, scene.right, delay: .milliseconds(50), isRelayed: true)
+        }
+        scene.world.expect { scene.right.punchesBegun == 1 }
+        scene.world.run(for: .milliseconds(50))
+        #expect(scene.right.punchesBegun == 1 && scene.right.punches.isEmpty)
+        scene.expectEnds(2)
+        #expect(scene.right.punches.map(\.outcome) == [.upgraded(.punch), .upgraded(.punch)])
+        scene.world.expectNothingLeft()
+    }
+
+    @Test("Which failures of a dial are a sign that both sides played the same part")
+    func dialFailures() throws {
+        let peers = FixedKeys.all.prefix(2).map(\.publicKey.peerID)
+        let other = SecurityError.peerIDMismatch(expected: peers[0], actual: peers[1])
+        let cases: [(DialFailure, HolePunchDialFailure)] = [
+            (.connection(.upgrade(.security(.noiseHandshake, .decryptionFailed))), .collided),
+            (.connection(.handshakeTimedOut(.securityNegotiation)), .collided),
+            (.connection(.closedLocally), .collided),
+            (.connection(.upgrade(.security(.noiseHandshake, other))), .unsupported),
+            (.connection(.transportEnded), .unreachable),
+            (.unreachable("refused"), .unreachable),
+            (.unsupported("names"), .unsupported),
+        ]
+        for (failure, kind) in cases { #expect(HolePunchDialFailure(failure) == kind) }
     }
 
     @Test("Both sides that have dialled each other through relays begin at once: one attempt goes on")

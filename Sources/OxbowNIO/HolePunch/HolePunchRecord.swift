@@ -20,7 +20,7 @@ public struct HolePunchRecord: Hashable, Sendable {
 
     /// How long it took, in how many tries, and what came of it, as text.
     public var summary: String {
-        let time = "\(duration / .milliseconds(1)) ms"
+        let time = "\(duration.saturatingNanoseconds / 1_000_000) ms"
         switch outcome {
         case .upgraded(.directDial): return "dialled directly in \(time)"
         case .upgraded(.punch): return "punched a hole in \(time), try \(tries)"

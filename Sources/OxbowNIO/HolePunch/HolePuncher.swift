@@ -109,7 +109,7 @@ final class HolePuncher: SwarmComponent {
 
     // MARK: This side's attempts
 
-    /// Looks for relayed connections that can be upgraded now that another own address is known.
+    /// Looks for relayed connections that can be upgraded now: another own address is known, or a place is free.
     private func tryAll(in swarm: Swarm) {
         for peer in swarm.allPeers {
             guard let info = peer.info else { continue }
@@ -196,17 +196,22 @@ final class HolePuncher: SwarmComponent {
     // MARK: Ends
 
     private func ended(_ run: HolePunchRun, _ outcome: HolePunchOutcome, in swarm: Swarm) {
-        state.withLock { state in
+        let wasFull = state.withLock { state in
+            let wasFull = state.runs.count >= configuration.maximumPunches
             if state.runs[run.peer.id] === run { state.runs[run.peer.id] = nil }
             // Once there is an address, it is worth another attempt.
             if outcome == .failed(.noOwnAddress) { state.tried.remove(run.relayed.id) }
-            guard let answer = run.machine as? HolePunchAnswer else { return }
-            state.histories[run.peer.id]?.answered(hasCollided: answer.hasCollided)
+            if let answer = run.machine as? HolePunchAnswer {
+                state.histories[run.peer.id]?.answered(hasCollided: answer.hasCollided)
+            }
+            return wasFull
         }
         let record = HolePunchRecord(
             side: run.side, outcome: outcome, path: run.path, tries: run.machine.tries,
             duration: run.relayed.now - run.began, roundTrip: run.machine.roundTrip)
         swarm.eventSink(.holePunchEnded(peer: run.peer.id, record: record))
+        // Others may have waited for a place.
+        if wasFull { tryAll(in: swarm) }
     }
 
     private func takeToken(of peer: PeerID, at now: Instant, _ state: inout State) -> Bool {
