@@ -16,6 +16,8 @@ public struct Peer: Sendable {
     public var id: PeerID { state.id }
     /// The connections that stand, best first.
     public var connections: [Connection] { state.usableConnections.map(Connection.init) }
+    /// What a byte took to the peer and back when that was measured last: when the connection began and now and then since.
+    public func roundTrip(of connection: Connection) -> Duration? { state.roundTrip(of: connection.id) }
     /// What identify told; nil before it has, or when it failed.
     public var info: IdentifyInfo? { state.info }
     /// Whether streams with this peer can be labelled, and so migrate (SM-L1).

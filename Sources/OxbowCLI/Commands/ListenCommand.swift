@@ -36,17 +36,39 @@ struct ListenCommand: OxbowSubcommand {
         if perf { host.servePerf() }
         let events = host.events()
         try await listen(listening, host)
-        for await event in events {
-            if output.json {
-                StandardOutput.write(line: JSON.object(event.fields).description)
-            } else if let text = event.text {
-                StandardOutput.write(line: printable(text))
-            }
-        }
+        await show(events)
     }
 }
 
 extension OxbowSubcommand {
+    /// Tells of events until they end or the task is cancelled: a script by objects.
+    func show(_ events: AsyncStream<SwarmEvent>) async {
+        for await event in events {
+            if output.json {
+                emit(event.fields)
+            } else if let text = event.text {
+                if hasDataOnOutput {
+                    StandardError.write(line: printable(text))
+                } else {
+                    StandardOutput.write(line: printable(text))
+                }
+            }
+        }
+    }
+
+    /// Tells of events while `body` runs, if that is wanted.
+    func showing<Value: Sendable>(
+        _ isWanted: Bool, _ host: OxbowHost, _ body: () async throws -> Value
+    ) async throws -> Value {
+        guard isWanted else { return try await body() }
+        let events = host.events()
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await show(events) }
+            defer { group.cancelAll() }
+            return try await body()
+        }
+    }
+
     /// Listens, and tells where: a script by the first line, as an object.
     func listen(_ listening: ListenOptions, _ host: OxbowHost) async throws {
         let addresses = try await listening.listen(host)

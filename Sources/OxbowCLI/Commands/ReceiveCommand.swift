@@ -35,7 +35,9 @@ struct ReceiveCommand: OxbowSubcommand {
         let identity = try options.identity(isListening: true)
         let file = try await interruptible(isGraceful: !once) {
             try await withHost(identity: identity, configuration: command.options.configuration) { host in
-                try await command.receive(host, FileReceiver(policy))
+                try await command.showing(!command.listening.relays.isEmpty, host) {
+                    try await command.receive(host, FileReceiver(policy))
+                }
             }
         }
         return (file ?? nil)?.fields ?? []

@@ -39,7 +39,7 @@ struct SendCommand: OxbowSubcommand {
         let identity = try options.identity(isListening: false)
         let outcome = try await interruptible {
             try await withHost(identity: identity, configuration: command.configuration) { host in
-                try await command.send(source, host)
+                try await command.showing(command.dialing.isRelayed, host) { try await command.send(source, host) }
             }
         }
         return outcome ?? []

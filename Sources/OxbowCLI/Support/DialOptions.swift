@@ -12,12 +12,16 @@ struct DialOptions: ParsableArguments {
         transform: PeerAddress.parse)
     var addresses: [PeerAddress]
 
+    /// Whether one of the addresses leads through a relay.
+    var isRelayed: Bool { addresses.contains { $0.address.isRelayed } }
+
     func validate() throws {
         _ = try PeerAddress.commonPeer(of: addresses)
     }
 
-    /// Connects.
+    /// Connects. Who dials through a relay listens, too: the direct path comes of both sides' dials.
     func connect(_ host: OxbowHost) async throws -> Peer {
-        try await host.connect(to: PeerAddress.commonPeer(of: addresses), at: addresses.map(\.address))
+        if isRelayed { try await host.listenEverywhere() }
+        return try await host.connect(to: PeerAddress.commonPeer(of: addresses), at: addresses.map(\.address))
     }
 }

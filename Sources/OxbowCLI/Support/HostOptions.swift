@@ -20,7 +20,17 @@ struct HostOptions: ParsableArguments {
     @Option(help: "Offer and accept only this: noise or tls. May be given twice, the preferred one first.")
     var security: [SecurityProtocol] = []
 
+    @Flag(help: "Take no part in stream migration: streams stay on the connection that they were opened on.")
+    var noMigration = false
+
+    @Option(
+        help:
+            "How many peers, each in a network of its own, have to see this host at an address until it counts. (default: 4)"
+    )
+    var observers: Int?
+
     func validate() throws {
+        if let observers, !(1...64).contains(observers) { throw ValidationError("--observers is 1 to 64") }
         if ephemeral, key != nil { throw ValidationError("--ephemeral and --key exclude each other") }
     }
 
@@ -34,6 +44,12 @@ struct HostOptions: ParsableArguments {
     var configuration: HostConfiguration {
         var configuration = HostConfiguration()
         if !security.isEmpty { configuration.security = security }
+        configuration.swarm.isMigrationEnabled = !noMigration
+        if let observers {
+            configuration.swarm.reachability.observations.requiredObservers = observers
+            configuration.swarm.reachability.judgement.confirmations = min(
+                observers, configuration.swarm.reachability.judgement.confirmations)
+        }
         return configuration
     }
 }
@@ -48,15 +64,41 @@ struct ListenOptions: ParsableArguments {
         transform: Multiaddr.parse)
     var addresses: [Multiaddr] = []
 
-    /// Listens, and tells where.
+    @Option(
+        name: .customLong("relay"),
+        help: ArgumentHelp(
+            "Listen through this relay too, for peers that can't connect directly; may be given several times.",
+            valueName: "address"),
+        transform: PeerAddress.parse)
+    var relays: [PeerAddress] = []
+
+    @Option(
+        name: .customLong("also"),
+        help: ArgumentHelp(
+            "Connect to this peer as well: the more peers see this host, the surer it is of its own address.",
+            valueName: "address"),
+        transform: PeerAddress.parse)
+    var others: [PeerAddress] = []
+
+    /// Listens, and tells where: at a relay once it has granted a reservation.
     func listen(_ host: OxbowHost) async throws -> [Multiaddr] {
-        guard addresses.isEmpty else {
+        if addresses.isEmpty {
+            try await host.listenEverywhere()
+        } else {
             for address in addresses { try await host.listen(on: address) }
-            return host.listenAddresses
         }
-        try await host.listen(on: Multiaddr("/ip4/0.0.0.0/tcp/0"))
+        for other in others { try await host.connect(to: other.peer, at: [other.address]) }
+        var relayed: [Multiaddr] = []
+        for relay in relays { relayed += try await host.listen(on: relay.address.appending(.p2pCircuit)) }
+        return host.listenAddresses + relayed
+    }
+}
+
+extension OxbowHost {
+    /// Listens on every interface, at a port that is free.
+    func listenEverywhere() async throws {
+        try await listen(on: Multiaddr("/ip4/0.0.0.0/tcp/0"))
         // A machine without IPv6 is no reason not to listen.
-        _ = try? await host.listen(on: Multiaddr("/ip6/::/tcp/0"))
-        return host.listenAddresses
+        _ = try? await listen(on: Multiaddr("/ip6/::/tcp/0"))
     }
 }
