@@ -79,16 +79,21 @@ extension Swarm {
             let id = connection.id.rawValue
             switch action {
             case .retire:
-                guard connection.underlyingStreams == 0 else { fallthrough }
+                guard uses(of: connection, with: peer) == 0 else { fallthrough }
                 connection.retire()
             case .inspect:
-                let streams = connection.underlyingStreams
+                let streams = uses(of: connection, with: peer)
                 changePaths(of: peer, on: connection.eventLoop) { $0.inspected(id, streams: streams, at: $1) }
             case .probe:
                 guard let heard = connection.probe() else { return }
                 changePaths(of: peer, on: connection.eventLoop) { $0.heard(id, at: heard, now: $1) }
             }
         }
+    }
+
+    /// Streams on a connection, and a reservation that would end with it.
+    private func uses(of connection: ConnectionDriver, with peer: PeerState) -> Int {
+        connection.underlyingStreams + (isHeldForRelaying(connection, of: peer.id) ? 1 : 0)
     }
 
     /// One timer per peer looks after what time brings.
