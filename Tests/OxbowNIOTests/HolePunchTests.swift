@@ -185,7 +185,7 @@ extension SimulatedHost {
             (.connection(.handshakeTimedOut(.securityNegotiation)), .collided),
             (.connection(.closedLocally), .collided),
             (.connection(.upgrade(.security(.noiseHandshake, other))), .unsupported),
-            (.connection(.transportEnded), .unreachable),
+            (.connection(.transportEnded), .cutOff),
             (.unreachable("refused"), .unreachable),
             (.unsupported("names"), .unsupported),
         ]

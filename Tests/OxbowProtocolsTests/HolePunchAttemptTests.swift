@@ -127,6 +127,16 @@ import Testing
         #expect(attempt.dialFailed(theirs, .collided, at: Punch.at(70)) == failed(.unreachable(tries: 3)))
     }
 
+    @Test("A socket that is cut off is dialled again in the same try, and counts as a collision when that fails, too")
+    func cutOff() {
+        var attempt = punching(at: 0)
+        #expect(attempt.dialFailed(theirs, .cutOff, at: .zero).isEmpty)
+        #expect(attempt.tick(at: Punch.at(100)) == [.punch(theirs, .server)])
+        #expect(attempt.tick(at: Punch.at(5_000)) == [.cancelDials] + open)
+        _ = attempt.receive(Punch.connect([theirs]), at: Punch.at(5_000))
+        #expect(attempt.tick(at: Punch.at(5_000)) == [.punch(theirs, .client)])
+    }
+
     @Test("Two servers wait for each other: a socket that stands at the end of a try is a collision, too")
     func twoServers() {
         var attempt = punching(at: 0)

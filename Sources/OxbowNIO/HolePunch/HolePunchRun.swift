@@ -169,8 +169,8 @@ extension HolePunchDialFailure {
         case .connection(.upgrade(.security(_, .peerIDMismatch))): self = .unsupported
         // Two clients don't understand each other, two servers wait for each other.
         case .connection(.upgrade), .connection(.handshakeTimedOut), .connection(.closedLocally): self = .collided
-        // A reset may come from a socket that a dial of before has left.
-        case .unreachable, .notFinished, .connection: self = .unreachable
+        case .connection: self = .cutOff
+        case .unreachable, .notFinished: self = .unreachable
         }
     }
 }

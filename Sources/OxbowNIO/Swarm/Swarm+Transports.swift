@@ -57,11 +57,12 @@ package struct DialOptions: Sendable {
 extension DialFailure {
     /// Whether it is what two hosts see that have dialled each other at the same moment, each from the port that it
     /// listens on: their SYNs met, TCP made one socket of both (RFC 9293, section 3.5), and both began as clients. Each
-    /// takes the other's proposal for an agreement, and then its first handshake message for an answer.
+    /// takes the other's proposal for an agreement, and its first handshake message for an answer; the one that is first
+    /// to notice closes, so that the other may see no more than the end.
     fileprivate var isSimultaneousOpen: Bool {
         switch self {
         case .connection(.upgrade(.security(_, .peerIDMismatch))): false
-        case .connection(.upgrade(.security)): true
+        case .connection(.upgrade(.security)), .connection(.transportFailed), .connection(.transportEnded): true
         default: false
         }
     }

@@ -22,6 +22,9 @@ public enum HolePunchDialFailure: Hashable, Sendable {
     case unreachable
     /// A socket connected, but no connection came of it: as a rule both sides played the same part.
     case collided
+    /// A socket connected, and was closed during the handshake: the other side was first to notice a collision, or the
+    /// socket was one that a dial of before had left there.
+    case cutOff
     /// The address can't be dialled at all.
     case unsupported
 }

@@ -52,7 +52,8 @@ struct HolePunchRound: Hashable, Sendable {
             targets.remove(at: index)
         case .unsupported:
             targets.remove(at: index)
-        case .unreachable:
+        case .unreachable, .cutOff:
+            if failure == .cutOff { hasFailedConnected = true }
             let dials = targets[index].dials
             targets[index].isConnected = false
             targets[index].again =
