@@ -6,6 +6,7 @@
 @_exported public import OxbowMux
 @_exported public import OxbowNIO
 @_exported public import OxbowProtocols
+@_exported public import OxbowSwarm
 
 /// ``Host``, for files that import Foundation too, which has another of that name.
 public typealias OxbowHost = Host

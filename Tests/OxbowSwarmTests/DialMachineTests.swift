@@ -3,7 +3,7 @@ import OxbowSwarm
 import Testing
 
 @Suite struct DialMachineTests {
-    private static func plan(_ direct: Int, _ relayed: Int) -> DialPlan {
+    fileprivate static func plan(_ direct: Int, _ relayed: Int) -> DialPlan {
         let direct = (0..<direct).map { DialCandidate(testAddress("/ip4/8.8.8.8/tcp/\($0 + 1)")) }
         let relayed = (0..<relayed).map {
             DialCandidate(testAddress("/ip4/1.1.1.1/tcp/\($0 + 1)/p2p/\(testPeer(7))/p2p-circuit"))
@@ -71,6 +71,21 @@ import Testing
         #expect(machine.leave() == [])
     }
 
+    @Test("A caller who joins brings addresses: direct ones go before the relays that wait")
+    func additions() {
+        var machine = DialMachine(Self.plan(1, 1), at: .zero)
+        _ = machine.begin(at: .zero)
+        let more = Self.plan(3, 0).attempts
+        #expect(machine.add(more + more, at: milliseconds(10)) == [])
+        #expect(machine.attempts.map(\.isRelayed) == [false, false, false, true])
+        #expect(machine.failed(0, at: milliseconds(20)) == [.start(1)])
+        let flood = (0..<1_000).map { DialPlan.Attempt(address: testAddress("/memory/\($0)"), isRelayed: false) }
+        _ = machine.add(flood, at: milliseconds(30))
+        #expect(machine.attempts.count == 64)
+        #expect(machine.abandon() == [.finish(.cancelled), .cancel(1)])
+        #expect(machine.add(flood, at: milliseconds(30)) == [] && machine.abandon() == [])
+    }
+
     // MARK: Every order
 
     /// A dial with the world around it: which attempts really run, what was told, and how late it is.
@@ -134,7 +149,10 @@ import Testing
                 var (left, joined) = (self, self)
                 try left.take(left.machine.leave())
                 result.append(left)
-                if machine.callers < 2, joined.machine.join() { result.append(joined) }
+                if machine.callers < 2, joined.machine.join() {
+                    try joined.take(joined.machine.add(DialMachineTests.plan(2, 0).attempts, at: now))
+                    result.append(joined)
+                }
             }
             return result
         }

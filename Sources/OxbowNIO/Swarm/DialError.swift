@@ -12,6 +12,8 @@ public enum DialFailure: Error, Hashable, Sendable, CustomStringConvertible {
     case connection(ConnectionError)
     /// The dial ended before this address had its turn, or its end.
     case notFinished
+    /// The address was left out; why.
+    case notTried(String)
 
     public var description: String {
         switch self {
@@ -20,6 +22,7 @@ public enum DialFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case .unreachable(let why): "not reachable: \(why)"
         case .connection(let error): error.description
         case .notFinished: "not finished when the dial ended"
+        case .notTried(let why): "not tried: \(why)"
         }
     }
 }
@@ -28,8 +31,10 @@ public enum DialFailure: Error, Hashable, Sendable, CustomStringConvertible {
 public struct DialError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Why the dial as a whole failed.
     public enum Reason: Hashable, Sendable {
-        /// No address was given.
+        /// No address was given, and none is known.
         case noAddresses
+        /// The last dial to the peer has failed, and none is made by itself for so long.
+        case backingOff(Duration)
         /// Every address failed; each has its own ``Attempt``.
         case allFailed
         /// ``SwarmConfiguration/dialTimeout`` was over first.
@@ -71,6 +76,8 @@ public struct DialError: Error, Hashable, Sendable, CustomStringConvertible {
         let head =
             switch reason {
             case .noAddresses: "no address of \(peer) is known; give one, such as /ip4/192.0.2.1/tcp/4001"
+            case .backingOff(let wait):
+                "the last dial to \(peer) has failed; try again in \(wait.wholeSeconds) s, or give its addresses to dial now"
             case .allFailed: "could not connect to \(peer)"
             case .timedOut(let limit): "could not connect to \(peer) within \(limit)"
             case .cancelled: "the dial to \(peer) was cancelled"
@@ -80,6 +87,11 @@ public struct DialError: Error, Hashable, Sendable, CustomStringConvertible {
             }
         return ([head] + attempts.map { "  \($0.address): \($0.failure)" }).joined(separator: "\n")
     }
+}
+
+extension Duration {
+    /// Rounded up.
+    var wholeSeconds: Int64 { (saturatingNanoseconds / 1_000_000 + 999) / 1_000 }
 }
 
 /// Why an address can't be listened on.

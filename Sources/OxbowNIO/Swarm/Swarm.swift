@@ -19,6 +19,8 @@ package final class Swarm: Sendable {
     let configuration: SwarmConfiguration
     let upgradeConfiguration: UpgradeConfiguration
     package let transports: SwarmTransports
+    /// What is known of peers, connected or not.
+    package let peerBook: PeerBook
     /// What works by itself, in the order in which it learns of things.
     let components: [any SwarmComponent]
     /// Gets every event, on the thread on which it happened; must not block.
@@ -40,7 +42,10 @@ package final class Swarm: Sendable {
         /// Who waits for all connections to be gone.
         var drainWaiters: [@Sendable () -> Void] = []
         var addresses: [AddressSource: [Multiaddr]] = [:]
-        var dials: [PeerID: SharedDial] = [:]
+        /// The dials that run, by their number.
+        var dials: [UInt64: DialDriver] = [:]
+        /// Those of them that others may join.
+        var sharedDials: [DialKey: SharedDial] = [:]
         var isClosed = false
     }
 
@@ -55,7 +60,11 @@ package final class Swarm: Sendable {
         self.configuration = configuration
         upgradeConfiguration = upgrade
         self.transports = transports
-        components = Self.makeComponents(configuration, localPeer: localPeer)
+        peerBook = PeerBook(configuration, unixTime: unixTime) { Instant(transports.tcp.group.next().now) }
+        components =
+            [peerBook]
+            + Self.discoveryComponents(configuration, localPeer: localPeer, group: transports.tcp.group)
+            + Self.makeComponents(configuration, localPeer: localPeer)
         self.unixTime = unixTime
         self.labelStart = labelStart
         self.eventSink = eventSink
@@ -65,6 +74,11 @@ package final class Swarm: Sendable {
         _ configuration: SwarmConfiguration, localPeer: PeerID
     ) -> [any SwarmComponent] {
         []
+    }
+
+    /// Lets the components begin what they do on their own account.
+    package func start() {
+        for component in components { component.started(in: self) }
     }
 
     // MARK: Protocols
@@ -88,6 +102,8 @@ package final class Swarm: Sendable {
     func peer(of connection: ConnectionDriver) -> PeerState? {
         connection.peer.flatMap { peer($0.peer) }
     }
+
+    var isClosed: Bool { state.withLock { $0.isClosed } }
 
     package var allPeers: [PeerState] { state.withLock { Array($0.peers.values) } }
 
@@ -131,7 +147,7 @@ package final class Swarm: Sendable {
             state.isClosed = true
             // They refer back to the swarm. A connection that is being closed takes no new stream.
             state.handlers = [:]
-            for dial in state.dials.values { dial.task.cancel() }
+            for dial in state.dials.values { dial.eventLoop.execute { dial.abandon() } }
             guard !state.connections.isEmpty else { return nil }
             state.drainWaiters.append(completion)
             return state.connections.values.sorted { $0.id < $1.id }

@@ -2,6 +2,7 @@ public import OxbowCore
 public import OxbowMigration
 public import OxbowMux
 import OxbowProtocols
+public import OxbowSwarm
 
 /// Everything about a swarm that isn't its identity. Each bound has a default that suits a public peer.
 public struct SwarmConfiguration: Sendable {
@@ -20,6 +21,12 @@ public struct SwarmConfiguration: Sendable {
     public var dialTimeout: Duration = .seconds(30)
     /// How long the next address waits for the ones before it (RFC 8305, section 5).
     public var dialStagger: Duration = .milliseconds(250)
+    /// How peers are dialled, besides.
+    public var dialing = DialingConfiguration()
+    /// What is remembered of peers.
+    public var peerStore = AddressBookConfiguration()
+    /// How peers are found.
+    public var discovery = DiscoveryConfiguration()
     /// How long identify may take.
     public var identifyTimeout: Duration = .seconds(10)
     /// Counts what happens.
@@ -28,7 +35,7 @@ public struct SwarmConfiguration: Sendable {
     public init() {}
 
     /// Why nothing can work with these bounds; nil when it can.
-    public var problem: String? { muxer.problem }
+    public var problem: String? { muxer.problem ?? discovery.problem }
 }
 
 /// What a swarm takes on at most.

@@ -11,6 +11,8 @@ public enum SwarmEvent: Sendable {
     case inboundFailed(path: ConnectionPath, error: ConnectionError)
     /// identify, or a push, told about a peer.
     case identified(peer: PeerID, info: IdentifyInfo)
+    /// A peer was found on the local network, or is at other addresses there now.
+    case peerDiscovered(peer: PeerID, addresses: [Multiaddr])
     /// A live stream has moved, whichever side asked.
     case streamMigrated(peer: PeerID, protocolID: ProtocolID?, record: MigrationRecord)
     /// An attempt of either side to move a stream ended otherwise: the record's outcome says how. The protocol is nil

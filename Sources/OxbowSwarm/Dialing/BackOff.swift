@@ -27,6 +27,7 @@ public struct BackOff: Sendable {
         case address(Multiaddr, of: PeerID)
     }
 
+    /// Its times and bounds.
     public let configuration: BackOffConfiguration
     private var entries: [Key: Entry] = [:]
 
@@ -48,6 +49,7 @@ public struct BackOff: Sendable {
         return entry.until - now
     }
 
+    /// A dial has failed. While the wait behind an earlier failure lasts, that says nothing more.
     public mutating func failed(_ key: Key, at now: Instant) {
         var failures = 0
         // What was quiet for as long as the longest wait begins anew.
@@ -59,6 +61,7 @@ public struct BackOff: Sendable {
         entries[key] = Entry(failures: failures, until: now + configuration.wait(after: failures))
     }
 
+    /// A dial has led to the peer: nothing is waited for any more.
     public mutating func succeeded(_ key: Key) {
         entries[key] = nil
     }

@@ -10,6 +10,8 @@ public struct DialTiming: Hashable, Sendable {
     public var relayDelay: Duration = .milliseconds(500)
     /// Attempts that run at once.
     public var concurrentAttempts = 8
+    /// Attempts of one dial, with all that callers add to it.
+    public var attempts = 64
 
     public init() {}
 }
@@ -55,11 +57,15 @@ public struct DialMachine: Hashable, Sendable {
         case givenUp
     }
 
+    /// Its times and bounds.
     public let timing: DialTiming
+    /// In the order of their turns. What has had its turn keeps its place.
     public private(set) var attempts: [DialPlan.Attempt]
+    /// What each attempt is at.
     public private(set) var stages: [Stage]
     /// What came of the dial; nil while it runs.
     public private(set) var outcome: Outcome?
+    /// Who waits for the outcome.
     public private(set) var callers: Int
     private let began: Instant
     private var lastStart: Instant?
@@ -87,6 +93,7 @@ public struct DialMachine: Hashable, Sendable {
 
     // MARK: Events
 
+    /// The first attempt starts. Called once.
     public mutating func begin(at now: Instant) -> [Action] {
         advance(at: now)
     }
@@ -105,6 +112,25 @@ public struct DialMachine: Hashable, Sendable {
         guard outcome == nil else { return false }
         callers += 1
         return true
+    }
+
+    /// Takes further addresses, of a caller who has joined. Those that are there already, and those past
+    /// ``DialTiming/attempts``, change nothing.
+    public mutating func add(_ more: [DialPlan.Attempt], at now: Instant) -> [Action] {
+        guard outcome == nil else { return [] }
+        for attempt in more where attempts.count < timing.attempts && !attempts.contains(attempt) {
+            // What has had no turn has no number yet that anybody knows.
+            let relays = attempts.indices.first { $0 >= next && attempts[$0].isRelayed }
+            let place = attempt.isRelayed ? attempts.endIndex : relays ?? attempts.endIndex
+            attempts.insert(attempt, at: place)
+            stages.insert(.waiting, at: place)
+        }
+        return advance(at: now)
+    }
+
+    /// Nobody is to wait any more: the host closes.
+    public mutating func abandon() -> [Action] {
+        outcome == nil ? finish(.cancelled) : []
     }
 
     /// A caller doesn't wait any more.

@@ -167,7 +167,7 @@ package final class SimulationRun: @unchecked Sendable {
         case .connectionClosed(_, let path, let error):
             let line = links.firstIndex { $0.connection(of: hosts[host]).id == path.id } ?? -1
             note((11, host, line, 0)) { "host \(host) has lost line \(line): \(error)" }
-        case .connectionOpened, .inboundFailed, .identified:
+        case .connectionOpened, .inboundFailed, .identified, .peerDiscovered:
             break
         }
     }
