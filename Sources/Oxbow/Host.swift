@@ -242,12 +242,14 @@ public final class Host: Sendable, Service {
     /// What is known of peers, connected or not.
     public var peerStore: PeerStore { PeerStore(book: swarm.peerBook) }
 
-    /// Opens one more connection to a peer, whatever stands: a peer may have several.
+    /// Opens one more connection to a peer, whatever stands: a peer may have several. This host keeps it until the
+    /// application closes it, even when nothing is on it and a better one stands; the peer may have another policy.
     public func connectAgain(to peer: PeerID, at addresses: [Multiaddr]) async throws(DialError) -> Connection {
         let connection = try await logged { () async throws(DialError) in
             try await swarm.dialAnother(peer, at: addresses)
         }
         _ = try await identified(peer, connection)
+        swarm.keep(connection)
         return Connection(connection)
     }
 
@@ -287,7 +289,8 @@ public final class Host: Sendable, Service {
     ///
     /// - Parameters:
     ///   - protocols: what to ask for, best first.
-    ///   - connection: where to open it; the best connection when nil.
+    ///   - connection: where to open it, and then it stays there unless ``Peer/migrate(_:to:)`` or the peer moves it; the
+    ///     best connection when nil.
     ///   - isMigratable: whether the stream is labelled, if the peer supports it (SM-L5).
     public func withStream<Value: Sendable>(
         to peer: PeerID, _ protocols: [ProtocolID], on connection: Connection? = nil, isMigratable: Bool = true,
@@ -315,7 +318,8 @@ public final class Host: Sendable, Service {
         }
         guard state.hasConnection(driver) else { throw HostError.connectionClosed(driver.id) }
         let stream = swarm.openStream(
-            to: state, for: state.preferred(protocols), on: driver, isMigratable: isMigratable)
+            to: state, for: state.preferred(protocols), on: driver, isMigratable: isMigratable,
+            isPlaceChosen: connection != nil)
         _ = try await stream.negotiated()
         return Stream(stream)
     }

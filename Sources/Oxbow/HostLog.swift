@@ -26,6 +26,8 @@ struct HostLog: Sendable {
             log(
                 .debug, "peer discovered", peer, ["addresses": .array(addresses.map { .string(Self.escaped("\($0)")) })]
             )
+        case .bestConnectionChanged(let peer, let path):
+            log(.debug, "best connection changed", peer, path.map(Self.metadata) ?? [:])
         case .streamMigrated(let peer, let protocolID, let record):
             log(.debug, "stream migrated", peer, Self.metadata(of: record, protocolID))
         case .streamNotMigrated(let peer, let protocolID, let record):
@@ -33,6 +35,14 @@ struct HostLog: Sendable {
             // Bytes may be missing then: an operator wants to know.
             if case .aborted = record.outcome { level = .notice }
             log(level, "stream not migrated", peer, Self.metadata(of: record, protocolID))
+        case .reachabilityChanged(let reachability):
+            log(.info, "reachability changed", nil, ["reachability": "\(reachability)"])
+        case .externalAddressConfirmed(let address):
+            log(.info, "external address confirmed", nil, ["address": .string(Self.escaped("\(address)"))])
+        case .externalAddressExpired(let address):
+            log(.info, "external address expired", nil, ["address": .string(Self.escaped("\(address)"))])
+        case .natMappingChanged(let mapping):
+            log(.info, "NAT mapping changed", nil, ["mapping": "\(mapping)"])
         }
     }
 

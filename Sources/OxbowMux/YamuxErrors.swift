@@ -98,6 +98,16 @@ public enum YamuxOpenError: Error, Hashable, Sendable {
     case failed(YamuxError)
 }
 
+extension YamuxOpenError {
+    /// Whether one side has announced that the session ends: another connection may take the stream.
+    public var isGoAway: Bool {
+        switch self {
+        case .localGoAway, .remoteGoAway: true
+        case .backlogFull, .tooManyStreams, .streamIDsExhausted, .failed: false
+        }
+    }
+}
+
 extension YamuxOpenError: CustomStringConvertible {
     public var description: String {
         switch self {

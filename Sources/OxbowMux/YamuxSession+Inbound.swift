@@ -114,6 +114,7 @@ extension YamuxSession {
             refuse(header, code: code)
             return
         }
+        if localGoAway != nil { lateStreams -= 1 }
         inboundIDs.use(id.rawValue)
         insert(id, StreamRecord(state: [.inbound, .announced], sendWindow: initial + delta, at: now))
         emptyFrames = 0
@@ -123,7 +124,7 @@ extension YamuxSession {
 
     /// The code with which a new stream is to be refused, or nil when it is welcome.
     private func refusal(fits: Bool) -> UInt32? {
-        if localGoAway != nil { return YamuxResetCode.shutdown }
+        if localGoAway != nil, !takesLateStreams || lateStreams == 0 { return YamuxResetCode.shutdown }
         guard fits else { return YamuxResetCode.protocolViolation }
         let isFull =
             inboundCount >= configuration.maximumInboundStreams || unacceptedCount >= configuration.acceptBacklog

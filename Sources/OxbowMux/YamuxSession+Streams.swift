@@ -137,9 +137,13 @@ extension YamuxSession {
     ///
     /// go-yamux takes any GoAway for the connection's end.
     ///
-    /// - Parameter code: a code of ``YamuxGoAwayCode``.
-    public mutating func goAway(code: UInt32 = YamuxGoAwayCode.normal) {
+    /// - Parameters:
+    ///   - code: a code of ``YamuxGoAwayCode``.
+    ///   - takesLateStreams: whether streams are still taken that the peer opened before it can know, at most
+    ///     ``YamuxConfiguration/acceptBacklog``; they are refused otherwise.
+    public mutating func goAway(code: UInt32 = YamuxGoAwayCode.normal, takesLateStreams: Bool = false) {
         guard localGoAway == nil, failure == nil else { return }
+        self.takesLateStreams = takesLateStreams
         localGoAway = code
         pendingGoAway = code
         lateStreams = configuration.acceptBacklog

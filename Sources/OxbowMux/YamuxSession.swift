@@ -78,7 +78,8 @@ public struct YamuxSession: Hashable, Sendable {
     var abandonedQueue = StreamQueue()
 
     var ping: Ping
-    var lastReceivedAt: Instant
+    /// When something came from the peer last.
+    public internal(set) var lastReceivedAt: Instant
     /// The GoAway that is to be sent.
     var pendingGoAway: UInt32?
     public internal(set) var localGoAway: UInt32?
@@ -94,8 +95,9 @@ public struct YamuxSession: Hashable, Sendable {
     /// frames. What goes beyond is counted as stream errors.
     var strayBytes = 0
     var strayFrames = 0
-    /// Streams that an innocent peer may still open before it knows of our GoAway.
+    /// Streams that an innocent peer may still open before it knows of our GoAway, and whether they are welcome.
     var lateStreams = 0
+    var takesLateStreams = false
 
     var counts = Uncompared(YamuxStatistics())
 

@@ -2,6 +2,7 @@ import NIOCore
 package import OxbowCore
 package import OxbowCrypto
 package import OxbowNIO
+import OxbowSwarm
 import OxbowUpgrade
 
 /// A swarm in a ``SimulatedWorld``, with the streams that it serves.
@@ -26,6 +27,8 @@ package final class SimulatedHost: @unchecked Sendable {
         self.identity = identity
         id = identity.publicKey.peerID
         var configuration = SwarmConfiguration()
+        // What moves is up to the test.
+        configuration.policy = .manual
         configure(&configuration)
         do {
             let upgrade = try UpgradeConfiguration(
@@ -94,11 +97,14 @@ package final class SimulatedHost: @unchecked Sendable {
 
     /// Opens a stream on a connection to a peer that need not be a simulated host.
     package func open(
-        _ protocols: [ProtocolID], to peer: PeerID, on connection: ConnectionDriver, isMigratable: Bool = true
+        _ protocols: [ProtocolID], to peer: PeerID, on connection: ConnectionDriver, isMigratable: Bool = true,
+        isPlaceChosen: Bool = true
     ) -> SimulatedStream {
         guard let state = swarm.peer(peer) else { preconditionFailure("the hosts are not connected") }
         let stream = SimulatedStream(
-            swarm.openStream(to: state, for: protocols, on: connection, isMigratable: isMigratable), in: world)
+            swarm.openStream(
+                to: state, for: protocols, on: connection, isMigratable: isMigratable,
+                isPlaceChosen: isPlaceChosen), in: world)
         stream.start()
         return stream
     }

@@ -27,6 +27,7 @@ package final class SimulatedStream: @unchecked Sendable {
     package private(set) var sent = 0
     private var isStarted = false
     private var isSending = false
+    private var isEchoing = false
 
     init(_ logical: LogicalStream, in world: SimulatedWorld) {
         self.logical = logical
@@ -44,7 +45,9 @@ package final class SimulatedStream: @unchecked Sendable {
                 arrivals.append((world.now, buffer.readableBytes))
                 received.writeImmutableBuffer(buffer)
                 onBytes?(buffer)
-            case .end: (end, endedAt) = (.clean, world.now)
+            case .end:
+                (end, endedAt) = (.clean, world.now)
+                if isEchoing { logical.closeWrite() }
             case .failed(let error): (end, endedAt) = (.failed(error), world.now)
             }
         }
@@ -65,6 +68,7 @@ package final class SimulatedStream: @unchecked Sendable {
 
     /// Sends back all that comes, and ends with the peer.
     package func echo() {
+        isEchoing = true
         onBytes = { [unowned self] in _ = logical.tryWrite($0) }
     }
 

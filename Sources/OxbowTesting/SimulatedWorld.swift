@@ -50,11 +50,13 @@ package final class SimulatedWorld: @unchecked Sendable {
     }
 
     /// Connects two hosts without waiting for anything.
+    ///
+    /// - Parameter relayed: whether both paths say that they run through a relay, which limits them.
     package func beginConnecting(
-        _ dialer: SimulatedHost, _ listener: SimulatedHost, delay: Duration
+        _ dialer: SimulatedHost, _ listener: SimulatedHost, delay: Duration, relayed: Bool = false
     ) -> SimulatedLink {
         let (near, far) = MemoryTransport.pair(loop, loop, link: MemoryLink(delay: delay))
-        return beginConnecting(dialer, listener, SimulatedLink(near: near, far: far, delay: delay))
+        return beginConnecting(dialer, listener, SimulatedLink(near: near, far: far, delay: delay), relayed: relayed)
     }
 
     /// Connects two hosts over lines with conditions of their own, one for each direction, and waits for nothing.
@@ -70,11 +72,15 @@ package final class SimulatedWorld: @unchecked Sendable {
     }
 
     private func beginConnecting(
-        _ dialer: SimulatedHost, _ listener: SimulatedHost, _ link: SimulatedLink
+        _ dialer: SimulatedHost, _ listener: SimulatedHost, _ link: SimulatedLink, relayed: Bool = false
     ) -> SimulatedLink {
         let (near, far) = (link.near, link.far)
-        let listening = listener.swarm.adopt(far, role: .listener)
-        let dialing = dialer.swarm.adopt(near, role: .dialer, expectedPeer: listener.id) { link.result = $0 }
+        let circuit = relayed ? try? Multiaddr("/memory/99/p2p/\(FixedKeys.all[2].publicKey.peerID)/p2p-circuit") : nil
+        let limit = circuit.map { _ in CircuitLimit(bytes: 1 << 30) }
+        let listening = listener.swarm.adopt(far, role: .listener, remote: circuit, limit: limit)
+        let dialing = dialer.swarm.adopt(
+            near, role: .dialer, expectedPeer: listener.id, remote: circuit, limit: limit
+        ) { link.result = $0 }
         link.ends = [dialer.id: dialing, listener.id: listening].compactMapValues { $0 }
         links.append(link)
         return link
@@ -167,6 +173,9 @@ package final class SimulatedLink: @unchecked Sendable {
         guard let connection = ends[host.id] else { preconditionFailure("the host has no end of this link") }
         return connection
     }
+
+    /// Whether both ends are over.
+    package var isClosed: Bool { ends.values.allSatisfy(\.isClosed) }
 
     /// Cuts the line: both ends learn of it, bytes under way are lost.
     package func cut() {

@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    private func dial(_ host: SimulatedHost, _ request: DialRequest, _ call: DialCall = DialCall()) -> Outcome {
+    private func dial(_ host: SimulatedHost, _ request: PeerDialRequest, _ call: DialCall = DialCall()) -> Outcome {
         let outcome = Outcome()
         host.swarm.dial(request, call) { outcome.take($0) }
         return outcome
@@ -36,14 +36,14 @@ import Testing
         let world = SimulatedWorld()
         let (left, right) = (world.makeHost(), world.makeHost())
         right.listen()
-        let unknown = dial(left, DialRequest(right.id))
+        let unknown = dial(left, PeerDialRequest(right.id))
         #expect(unknown.error?.reason == .noAddresses)
-        let first = dial(left, DialRequest(right.id, at: [right.address]))
+        let first = dial(left, PeerDialRequest(right.id, at: [right.address]))
         world.expect { first.connection != nil && left.swarm.peer(right.id)?.info != nil }
         first.connection?.close()
         world.expect { left.swarm.peer(right.id) == nil }
         #expect(left.swarm.peerBook.peer(right.id)?.addresses.first?.origin == .dialled)
-        let again = dial(left, DialRequest(right.id))
+        let again = dial(left, PeerDialRequest(right.id))
         world.expect { again.connection != nil }
         // identify told right's listen address, and left's to right: right can dial back only where left listens.
         #expect(right.swarm.peerBook.peer(left.id)?.addresses == [])
@@ -57,19 +57,19 @@ import Testing
         let (left, right) = (world.makeHost(), world.makeHost())
         let dead = try memory(777)
         left.swarm.peerBook.add([dead], of: right.id, origin: .configuration)
-        let first = dial(left, DialRequest(right.id))
+        let first = dial(left, PeerDialRequest(right.id))
         world.expect { first.error != nil }
         #expect(first.error?.reason == .allFailed)
         #expect(first.error?.attempts.map(\.failure) == [.unreachable("nobody listens there")])
-        let second = dial(left, DialRequest(right.id))
+        let second = dial(left, PeerDialRequest(right.id))
         #expect(second.error?.reason == .backingOff(.seconds(5)))
         #expect("\(second.error!)".contains("try again in 5 s, or give its addresses to dial now"))
         right.listen()
-        let named = dial(left, DialRequest(right.id, at: [right.address]))
+        let named = dial(left, PeerDialRequest(right.id, at: [right.address]))
         world.expect { named.connection != nil }
         named.connection?.close()
         world.expect { left.swarm.peer(right.id) == nil }
-        let third = dial(left, DialRequest(right.id))
+        let third = dial(left, PeerDialRequest(right.id))
         world.expect { third.connection != nil }
         world.expectNothingLeft()
     }
@@ -81,8 +81,8 @@ import Testing
         right.listen()
         world.dialDelay = .milliseconds(50)
         let (leaving, staying) = (DialCall(), DialCall())
-        let first = dial(left, DialRequest(right.id, at: [right.address]), leaving)
-        let second = dial(left, DialRequest(right.id, at: [right.address]), staying)
+        let first = dial(left, PeerDialRequest(right.id, at: [right.address]), leaving)
+        let second = dial(left, PeerDialRequest(right.id, at: [right.address]), staying)
         world.run(for: .milliseconds(10))
         #expect(left.swarm.census.dials == 1)
         leaving.cancel()
@@ -96,7 +96,7 @@ import Testing
         second.connection?.close()
         world.expect { left.swarm.census.connections == 0 }
         let alone = DialCall()
-        let third = dial(left, DialRequest(right.id, at: [right.address]), alone)
+        let third = dial(left, PeerDialRequest(right.id, at: [right.address]), alone)
         world.run(for: .milliseconds(60))
         alone.cancel()
         world.run(for: .milliseconds(200))
@@ -114,9 +114,9 @@ import Testing
         // Nobody answers there: a peer of the same kind, but another one.
         let other = world.makeHost()
         other.listen()
-        let first = dial(left, DialRequest(right.id, at: [other.address]))
+        let first = dial(left, PeerDialRequest(right.id, at: [other.address]))
         world.run(for: .milliseconds(10))
-        let second = dial(left, DialRequest(right.id, at: [right.address]))
+        let second = dial(left, PeerDialRequest(right.id, at: [right.address]))
         world.expect { first.connection != nil && second.connection != nil }
         #expect(first.connection === second.connection)
         world.expectNothingLeft()
@@ -129,7 +129,7 @@ import Testing
         right.listen()
         let call = DialCall()
         call.cancel()
-        let outcome = dial(left, DialRequest(right.id, at: [right.address]), call)
+        let outcome = dial(left, PeerDialRequest(right.id, at: [right.address]), call)
         world.run()
         #expect(outcome.error?.reason == .cancelled)
         world.expectNothingLeft()
@@ -142,7 +142,7 @@ import Testing
         right.listen()
         world.dialDelay = .milliseconds(200)
         let second = try right.swarm.listen(inMemory: 55)
-        let outcome = dial(left, DialRequest(right.id, at: [right.address] + second.addresses))
+        let outcome = dial(left, PeerDialRequest(right.id, at: [right.address] + second.addresses))
         world.run(for: .milliseconds(249))
         #expect(left.swarm.census.connections == 1)
         world.run(for: .milliseconds(1))
@@ -159,7 +159,7 @@ import Testing
         let (left, right) = (world.makeHost(), world.makeHost())
         let relayed = try Multiaddr("/memory/9/p2p/\(left.id)/p2p-circuit")
         left.swarm.peerBook.add([relayed, try memory(778)], of: right.id, origin: .configuration)
-        let outcome = dial(left, DialRequest(right.id, goal: .direct))
+        let outcome = dial(left, PeerDialRequest(right.id, goal: .direct))
         world.expect { outcome.error != nil }
         #expect(
             outcome.error?.attempts.map(\.failure) == [
@@ -168,7 +168,7 @@ import Testing
             ])
         right.listen()
         left.swarm.peerBook.add([right.address], of: right.id, origin: .given)
-        let any = dial(left, DialRequest(right.id))
+        let any = dial(left, PeerDialRequest(right.id))
         world.expect { any.connection != nil }
         world.expectNothingLeft()
     }
@@ -180,13 +180,13 @@ import Testing
         let (right, other) = (world.makeHost(), world.makeHost())
         right.listen()
         world.dialDelay = .seconds(3)
-        let outcome = dial(left, DialRequest(right.id, at: [right.address]))
-        let refused = dial(left, DialRequest(other.id, at: [right.address]))
+        let outcome = dial(left, PeerDialRequest(right.id, at: [right.address]))
+        let refused = dial(left, PeerDialRequest(other.id, at: [right.address]))
         #expect(refused.error?.reason == .tooManyDials(limit: 1))
         world.run(for: .milliseconds(10))
         world.expectNothingLeft()
         #expect(outcome.error?.reason == .closed)
-        #expect(dial(left, DialRequest(right.id, at: [right.address])).error?.reason == .closed)
+        #expect(dial(left, PeerDialRequest(right.id, at: [right.address])).error?.reason == .closed)
     }
 
     @Test("A bootstrap peer is connected to at the start, and again whenever it is gone, with back-off")

@@ -15,6 +15,14 @@ import Testing
         PeerRecordMessage(peerID: [0x00, 0x01, 0x05], sequence: .max, addresses: [[4, 127, 0, 0, 1], []]),
         IdentifyMessageTests.full,
         StreamMigrationMessage.migrate(id: .max, from: 1),
+        AutoNATv1Message.dial(peer: [1, 2], addresses: [[4, 127, 0, 0, 1], []]),
+        AutoNATv1Message.response(status: 300, address: [4, 127, 0, 0, 1]),
+        AutoNATv2Message.dialRequest(addresses: [[4, 127, 0, 0, 1], []], nonce: .max),
+        AutoNATv2Message.dialResponse(AutoNATv2Response(status: 200, index: .max, dialStatus: 101)),
+        AutoNATv2Message.dialDataRequest(index: 3, count: .max),
+        AutoNATv2Message.dialData([1, 2, 3]),
+        AutoNATDialBack(nonce: 0x0102_0304_0506_0708),
+        AutoNATDialBackResponse(status: 7),
     ]
 
     @Test(arguments: messages.indices) func messagesSurvive(index: Int) throws {

@@ -38,11 +38,18 @@ struct SendCommand: OxbowSubcommand {
         defer { source.file.close() }
         let identity = try options.identity(isListening: false)
         let outcome = try await interruptible {
-            try await withHost(identity: identity, configuration: command.options.configuration) { host in
+            try await withHost(identity: identity, configuration: command.configuration) { host in
                 try await command.send(source, host)
             }
         }
         return outcome ?? []
+    }
+
+    private var configuration: HostConfiguration {
+        var configuration = options.configuration
+        // Who says how many connections there are says what happens on them.
+        if connections != nil || migrateEvery != nil { configuration.swarm.policy = .manual }
+        return configuration
     }
 
     private func send(_ source: SourceFile, _ host: OxbowHost) async throws -> [(String, JSON)] {

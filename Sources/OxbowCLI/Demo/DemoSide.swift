@@ -141,6 +141,8 @@ extension DemoPlan {
     var configuration: HostConfiguration {
         var configuration = HostConfiguration()
         configuration.security = SecurityProtocol(rawValue: security).map { [$0] } ?? configuration.security
+        // The demo says itself what moves.
+        configuration.swarm.policy = .manual
         // Those that stand, and as many that are on their way out.
         configuration.swarm.limits.connectionsPerPeer = 2 * connections
         configuration.swarm.stream.migrationRecords = max(1, migrations)

@@ -30,6 +30,7 @@ struct InteropOptions: ParsableArguments {
     func withHost<Value: Sendable>(_ body: (OxbowHost) async throws -> Value) async throws -> Value {
         var configuration = HostConfiguration()
         configuration.security = [security]
+        configuration.swarm.policy = .manual
         return try await Oxbow.withHost(identity: .generate(keyType.type), configuration: configuration) { host in
             try await host.listen(on: listen ?? Multiaddr("/ip4/127.0.0.1/tcp/0"))
             return try await body(host)

@@ -85,6 +85,8 @@ extension HostConfiguration {
     /// - Parameter keepAlive: how often each connection's life is proved, and how long that may take, in seconds.
     mutating func prepareForSoak(keepAlive: Double?) {
         maximumWaitingStreams = 2 * SoakPlan.maximumStreams
+        // The soak says itself what moves.
+        swarm.policy = .manual
         swarm.limits.connectionsPerPeer = SoakPlan.maximumConnections
         // Every stream may be on one connection, each with a target that is on its way.
         let streams = 2 * SoakPlan.maximumStreams

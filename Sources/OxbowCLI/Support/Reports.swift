@@ -25,10 +25,16 @@ extension SwarmEvent {
         case .identified(let peer, let info): "identified    \(peer) as \(info.agentVersion ?? "something unnamed")"
         case .peerDiscovered(let peer, let addresses):
             "discovered    \(peer) at \(addresses.map(\.description).joined(separator: ", "))"
+        case .bestConnectionChanged(let peer, let path):
+            path.map { "best path     \(peer) \($0)" }
         case .streamMigrated(let peer, let protocolID, let record):
             "migrated      \(peer) \(protocolID?.rawValue ?? "a stream") \(record.pathText)"
         case .streamNotMigrated(let peer, let protocolID, let record):
             "not migrated  \(peer) \(protocolID?.rawValue ?? "an unknown stream"): \(record.outcome)"
+        case .reachabilityChanged(let reachability): "reachability  \(reachability)"
+        case .externalAddressConfirmed(let address): "reachable at  \(address)"
+        case .externalAddressExpired(let address): "no more at    \(address)"
+        case .natMappingChanged(let mapping): "NAT mapping   \(mapping)"
         }
     }
 
@@ -55,6 +61,10 @@ extension SwarmEvent {
                 ("event", "discovered"), ("peer", .string(peer.description)),
                 ("addresses", .array(addresses.map { .string($0.description) })),
             ]
+        case .bestConnectionChanged(let peer, let path):
+            [
+                ("event", "best-connection"), ("peer", .string(peer.description)), ("path", path?.json ?? .null),
+            ]
         case .streamMigrated(let peer, let protocolID, let record):
             [
                 ("event", "migrated"), ("peer", .string(peer.description)),
@@ -69,6 +79,14 @@ extension SwarmEvent {
                 ("initiator", .bool(record.role == .initiator)), ("outcome", .string(record.outcome.name)),
                 ("reason", .string("\(record.outcome)")),
             ]
+        case .reachabilityChanged(let reachability):
+            [("event", "reachability"), ("reachability", .string("\(reachability)"))]
+        case .externalAddressConfirmed(let address):
+            [("event", "external-address"), ("address", .string(address.description)), ("confirmed", .bool(true))]
+        case .externalAddressExpired(let address):
+            [("event", "external-address"), ("address", .string(address.description)), ("confirmed", .bool(false))]
+        case .natMappingChanged(let mapping):
+            [("event", "nat-mapping"), ("mapping", .string("\(mapping)"))]
         }
     }
 }
@@ -80,6 +98,7 @@ extension ConnectionPath {
             ("local", localAddress.map { .string($0.description) } ?? .null),
             ("remote", remoteAddress.map { .string($0.description) } ?? .null),
             ("security", security.map { .string($0.rawValue) } ?? .null),
+            ("relayed", .bool(isRelayed)), ("limited", .bool(isLimited)),
         ])
     }
 }

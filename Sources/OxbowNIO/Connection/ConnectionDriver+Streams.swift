@@ -31,8 +31,10 @@ extension ConnectionDriver {
                 retryWaitingOpens()
             case .goAway(let code):
                 remoteGoAway = code
+                owner.connectionRetiredByPeer(self)
             case .roundTrip(let duration):
                 owner.connection(self, measured: duration)
+                retiringPingAnswered()
             }
         }
     }
@@ -170,6 +172,7 @@ extension ConnectionDriver {
     ) {
         eventLoop.preconditionInEventLoop()
         guard failure == nil, session != nil, !isDraining else {
+            if case .source = purpose, owner.openElsewhere(logical, negotiation, than: self) { return }
             return openFailed(logical, purpose, .connectionLost(failure ?? .closedLocally))
         }
         do throws(YamuxOpenError) {
@@ -188,6 +191,8 @@ extension ConnectionDriver {
                 connection.open(logical, purpose, token: token, negotiation: negotiation, isWanted: isWanted)
             }
         } catch {
+            // One side has begun to give the connection up, a moment after the stream was sent here.
+            if case .source = purpose, error.isGoAway, owner.openElsewhere(logical, negotiation, than: self) { return }
             openFailed(logical, purpose, .refused(error.description))
         }
     }

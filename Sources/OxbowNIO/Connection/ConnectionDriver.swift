@@ -50,8 +50,10 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     private(set) var isTransportClosed = false
     /// It is being closed in order: what the application has finished with leaves before the goodbye.
     private(set) var isDraining = false
+    /// It is being given up without a loss, in its own time.
+    var retirement: Retirement?
     var remoteGoAway: UInt32? {
-        didSet { usable.store(false, ordering: .relaxed) }
+        didSet { giveUpNewStreams() }
     }
 
     /// What other threads want done.
@@ -86,6 +88,9 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
 
     /// Whether new streams may be opened on it: neither side has begun to close it.
     package var isUsable: Bool { usable.load(ordering: .relaxed) }
+
+    /// Whether its transport is closed. On the event loop.
+    package var isClosed: Bool { isTransportClosed }
 
     /// Streams of the connection's multiplexer, and what is kept for them: none once nothing lives on the connection.
     /// On the event loop.
@@ -226,6 +231,11 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
         transport.close(discarding: abruptly)
     }
 
+    /// From now on, new streams go elsewhere.
+    func giveUpNewStreams() {
+        usable.store(false, ordering: .relaxed)
+    }
+
     /// Begins to close in order. Streams that the application still uses are lost at once; those whose write side it
     /// has ended stay until their bytes and FIN are out, at most for the close timeout.
     private func drain() {
@@ -313,7 +323,7 @@ extension ConnectionDriver {
     private var nextDeadline: Instant? {
         let deadlines = [
             handshakeDeadline, closeDeadline, failure == nil ? session?.nextDeadline : nil,
-            negotiationDeadlines.first?.deadline,
+            negotiationDeadlines.first?.deadline, failure == nil ? retirement?.nextPing : nil,
         ]
         return deadlines.compactMap { $0 }.min()
     }
@@ -347,6 +357,7 @@ extension ConnectionDriver {
             negotiationTimedOut(first.token)
         }
         guard failure == nil else { return }
+        tickRetirement()
         do {
             try session?.tick(at: now)
         } catch {

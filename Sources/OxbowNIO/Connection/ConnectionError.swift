@@ -5,6 +5,8 @@ public import OxbowUpgrade
 public enum ConnectionError: Error, Hashable, Sendable, CustomStringConvertible {
     /// This side closed it.
     case closedLocally
+    /// This side closed it because a better one stands and no stream was on it any more.
+    case retired
     /// The peer announced the end with Yamux's GoAway (0: an orderly one).
     case closedByPeer(code: UInt32)
     /// The transport ended without the multiplexer's own end: the peer crashed, or somebody cut the line. Never taken
@@ -26,6 +28,7 @@ public enum ConnectionError: Error, Hashable, Sendable, CustomStringConvertible 
     public var description: String {
         switch self {
         case .closedLocally: "this side closed the connection"
+        case .retired: "nothing used the connection any more, and a better one stands"
         case .closedByPeer(let code): "the peer closed the connection (GoAway code \(code))"
         case .transportEnded: "the connection was cut without the multiplexer's goodbye; the peer may have crashed"
         case .transportFailed(let reason): "the network failed: \(reason)"

@@ -27,6 +27,14 @@ protocol ConnectionOwner: AnyObject, Sendable {
     func forgetHeld(_ token: LegToken, because cause: StreamError, on connection: ConnectionDriver)
     /// The peer answered `na` to the migration protocol although identify named it (SM-L1).
     func peerRefusesMigration(on connection: ConnectionDriver)
+    /// The peer has announced that the connection ends: it takes no new streams.
+    func connectionRetiredByPeer(_ connection: ConnectionDriver)
+    /// A stream of which nothing was sent can't be opened on a connection that is being given up.
+    ///
+    /// - Returns: whether it is being opened on another one instead.
+    func openElsewhere(
+        _ stream: LogicalStream, _ negotiation: OutboundStreamNegotiation, than connection: ConnectionDriver
+    ) -> Bool
     /// The measured round trip of the connection changed.
     func connection(_ connection: ConnectionDriver, measured roundTrip: Duration)
 }
@@ -60,6 +68,8 @@ public struct ConnectionLimits: Hashable, Sendable {
     public var negotiationTimeout: Duration = .seconds(10)
     /// How long a connection that is being closed waits for its bytes to leave.
     public var closeTimeout: Duration = .seconds(5)
+    /// How long a connection that is being given up, but on which streams still live, waits between two looks.
+    public var retirementPause: Duration = .seconds(1)
     /// Opens that wait for room in the peer's backlog.
     public var maximumWaitingOpens = 1_024
     /// Bytes of a stream's negotiation that may wait to be read.

@@ -71,7 +71,7 @@ final class BootstrapComponent: SwarmComponent {
         for (peer, call) in dials {
             // Named, so that only this machine decides when to try again.
             let named = addresses.filter { $0.peerID == peer }
-            swarm.dial(DialRequest(peer, at: named), call) { [weak self, weak swarm] result in
+            swarm.dial(PeerDialRequest(peer, at: named), call) { [weak self, weak swarm] result in
                 guard let self, let swarm else { return }
                 let isConnected = (try? result.get()) != nil || swarm.peer(peer) != nil
                 let now = swarm.peerBook.currentTime

@@ -152,7 +152,7 @@ final class LocalDiscoveryComponent: SwarmComponent, @unchecked Sendable {
         else { return }
         let call = DialCall()
         dials[peer] = call
-        swarm.dial(DialRequest(peer), call) { [weak self] _ in
+        swarm.dial(PeerDialRequest(peer), call) { [weak self] _ in
             guard let self else { return }
             eventLoop.execute { self.dials[peer] = nil }
         }

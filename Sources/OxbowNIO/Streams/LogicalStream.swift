@@ -76,9 +76,12 @@ package final class LogicalStream: Sendable {
         var meteredBytesWritten: UInt64 = 0
         /// Who wants to know when the stream's own negotiation is over.
         var answerWaiters: [AnswerWaiter] = []
+        /// The application wants the stream where it is.
+        var isPlaceChosen: Bool
 
-        init(machine: MigrationMachine, protocolID: ProtocolID?, limits: StreamLimits) {
+        init(machine: MigrationMachine, protocolID: ProtocolID?, isPlaceChosen: Bool, limits: StreamLimits) {
             self.machine = machine
+            self.isPlaceChosen = isPlaceChosen
             self.protocolID = protocolID
             gauge = MigrationGauge(maximumRecords: limits.migrationRecords)
             if limits.traceEvents > 0 { trace = TraceRing(limit: limits.traceEvents) }
@@ -87,7 +90,7 @@ package final class LogicalStream: Sendable {
 
     init(
         key: StreamKey, candidates: [ProtocolID], peer: PeerID, isOutbound: Bool, machine: MigrationMachine,
-        limits: StreamLimits, observer: any LogicalStreamObserver
+        isPlaceChosen: Bool = true, limits: StreamLimits, observer: any LogicalStreamObserver
     ) {
         precondition(!candidates.isEmpty, "a stream is for at least one protocol")
         self.key = key
@@ -97,7 +100,9 @@ package final class LogicalStream: Sendable {
         self.limits = limits
         self.observer = observer
         state = Mutex(
-            State(machine: machine, protocolID: candidates.count == 1 ? candidates[0] : nil, limits: limits))
+            State(
+                machine: machine, protocolID: candidates.count == 1 ? candidates[0] : nil,
+                isPlaceChosen: isPlaceChosen, limits: limits))
     }
 
     /// What the stream is for; nil while the peer chooses among several.

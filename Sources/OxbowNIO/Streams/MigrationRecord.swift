@@ -103,6 +103,12 @@ public struct MigrationRecord: Hashable, Sendable {
     public var duration: Duration { ended - started }
     /// Whether the stream has moved.
     public var isCompleted: Bool { outcome == .completed }
+
+    /// The connections between which it was, where both are known.
+    var connections: (from: ConnectionID, to: ConnectionID)? {
+        guard let from, let to else { return nil }
+        return (from.id, to.id)
+    }
 }
 
 /// How often each outcome came, over a stream's life.

@@ -7,7 +7,7 @@ import OxbowSwarm
 /// Isolation: everything happens on ``eventLoop``; that is what makes the class `@unchecked Sendable`.
 final class DialDriver: @unchecked Sendable {
     let number = UniqueNumber.next()
-    let request: DialRequest
+    let request: PeerDialRequest
     let eventLoop: any EventLoop
     private let swarm: Swarm
     private var machine: DialMachine?
@@ -20,7 +20,7 @@ final class DialDriver: @unchecked Sendable {
     private var timer: (at: Instant, scheduled: Scheduled<Void>)?
     private var result: Result<ConnectionDriver, DialError>?
 
-    init(_ request: DialRequest, swarm: Swarm, on eventLoop: any EventLoop) {
+    init(_ request: PeerDialRequest, swarm: Swarm, on eventLoop: any EventLoop) {
         self.request = request
         self.swarm = swarm
         self.eventLoop = eventLoop

@@ -2,6 +2,7 @@ package import OxbowCore
 import OxbowMigration
 package import OxbowProtocols
 import OxbowSecurity
+import OxbowSwarm
 import OxbowWire
 import Synchronization
 
@@ -27,31 +28,40 @@ package final class PeerState: Sendable {
         /// Connections on which identify has not ended.
         var identifying: Set<ConnectionID> = []
         var identifyWaiters: [@Sendable () -> Void] = []
-        var roundTrips: [ConnectionID: Duration] = [:]
+        var paths: PeerPaths
     }
 
     init(
         _ peer: AuthenticatedPeer, swarm: Swarm, isLowerPeer: Bool, labelStart: UInt64,
-        configuration: MigrationConfiguration
+        configuration: MigrationConfiguration, policy: ConnectionPolicy
     ) {
         self.peer = peer
         self.swarm = swarm
         state = Mutex(
-            State(table: LabelTable(isLowerPeer: isLowerPeer, start: labelStart, configuration: configuration)))
+            State(
+                table: LabelTable(isLowerPeer: isLowerPeer, start: labelStart, configuration: configuration),
+                paths: PeerPaths(isLowerPeer: isLowerPeer, policy: policy)))
     }
 
     package var id: PeerID { peer.peer }
 
-    /// The connections that take new streams, best first: unlimited before relayed, then the oldest.
+    /// The connections that take new streams, best first.
     package var usableConnections: [ConnectionDriver] {
-        let all = state.withLock { $0.connections }
-        let usable = all.filter(\.isUsable)
-        return usable.filter { !$0.path.isRelayed } + usable.filter { $0.path.isRelayed }
+        state.withLock { state in
+            let order = state.paths.set.usable
+            // A connection that has just begun to end may not have told yet.
+            return order.compactMap { state.connection($0) }.filter(\.isUsable)
+        }
     }
 
     /// Whether `connection` is one with this peer and stands.
     package func hasConnection(_ connection: ConnectionDriver) -> Bool {
         connection.isUsable && state.withLock { state in state.connections.contains { $0 === connection } }
+    }
+
+    /// What a byte takes there and back on a connection, as it was measured last.
+    package func roundTrip(of connection: ConnectionID) -> Duration? {
+        state.withLock { $0.paths.set.roundTrip(connection.rawValue) }
     }
 
     package var info: IdentifyInfo? { state.withLock { $0.info } }
@@ -150,6 +160,7 @@ extension PeerState: LogicalStreamObserver {
             }
         case .migrationEnded(let record):
             meter(stream)
+            learn(from: record, of: stream)
             return swarm.report(record, of: stream.protocolID, with: id)
         case .gapMeasured(let gap):
             swarm.configuration.meter?.gapMeasured(gap)
@@ -164,6 +175,16 @@ extension PeerState: LogicalStreamObserver {
             if wasKnown { swarm.configuration.meter?.streamsChanged(by: -1) }
         }
         judgeHeldAgain()
+    }
+
+    /// Where the peer moves streams to shows what it prefers.
+    private func learn(from record: MigrationRecord, of stream: LogicalStream) {
+        guard record.role == .responder, record.isCompleted, let (from, to) = record.connections else { return }
+        let loop = state.withLock { $0.connections.first?.eventLoop }
+        guard let loop else { return }
+        var isWish = false
+        swarm.changePaths(of: self, on: loop) { isWish = $0.peerMoved(from: from.rawValue, to: to.rawValue, at: $1) }
+        if isWish { stream.choosePlace() }
     }
 
     /// Lets the metrics count what the stream has carried since the last time.

@@ -4,6 +4,7 @@ import OxbowMigration
 import OxbowMux
 import OxbowProtocols
 import OxbowSecurity
+import OxbowSwarm
 import Synchronization
 
 extension Swarm: ConnectionOwner {
@@ -17,11 +18,13 @@ extension Swarm: ConnectionOwner {
                 state.peers[peer.peer]
                 ?? PeerState(
                     peer, swarm: self, isLowerPeer: localPeer < peer.peer, labelStart: labelStart,
-                    configuration: configuration.migration)
+                    configuration: configuration.migration, policy: configuration.policy)
             let limit = configuration.limits.connectionsPerPeer
             let fits = peerState.state.withLock { inner in
                 guard inner.connections.count < limit else { return false }
                 inner.connections.append(connection)
+                inner.paths.set.opened(
+                    connection.facts(isLowerPeer: localPeer < peer.peer), at: Instant(connection.eventLoop.now))
                 inner.identifying.insert(connection.id)
                 return true
             }
@@ -35,6 +38,7 @@ extension Swarm: ConnectionOwner {
         let waiter = state.withLock { $0.openWaiters.removeValue(forKey: connection.id) }
         configuration.meter?.connectionsChanged(by: 1)
         eventSink(.connectionOpened(peer: peer.peer, path: connection.path))
+        changePaths(of: peerState, on: connection.eventLoop)
         for component in components { component.connectionOpened(connection, with: peerState, in: self) }
         identify(peerState, on: connection)
         waiter?(.success(connection))
@@ -52,6 +56,7 @@ extension Swarm: ConnectionOwner {
         }
         if let peer = peer(of: connection), remove(connection, from: peer) {
             configuration.meter?.connectionsChanged(by: -1)
+            changePaths(of: peer, on: connection.eventLoop)
             for component in components { component.connectionClosed(connection, with: peer, in: self) }
             eventSink(.connectionClosed(peer: peer.id, path: connection.path, error: error))
         } else if connection.role == .listener {
@@ -67,7 +72,7 @@ extension Swarm: ConnectionOwner {
             let (stood, isLast, waiters) = peer.state.withLock { inner in
                 let index = inner.connections.firstIndex { $0 === connection }
                 if let index { inner.connections.remove(at: index) }
-                inner.roundTrips[connection.id] = nil
+                inner.paths.set.closed(connection.id.rawValue, at: Instant(connection.eventLoop.now))
                 inner.identifying.remove(connection.id)
                 var waiters: [@Sendable () -> Void] = []
                 swap(&waiters, &inner.identifyWaiters)
@@ -81,10 +86,19 @@ extension Swarm: ConnectionOwner {
 
     func connection(_ connection: ConnectionDriver, measured roundTrip: Duration) {
         guard let peer = peer(of: connection) else { return }
-        peer.state.withLock { $0.roundTrips[connection.id] = roundTrip }
+        let id = connection.id.rawValue
+        changePaths(of: peer, on: connection.eventLoop) { $0.measured(id, roundTrip: roundTrip, at: $1) }
+        // A Migrate may wait for this sign of life.
+        peer.judgeHeldAgain()
         // It is measured now and then as long as the connection stands: a good time to look after its streams.
         peer.meterStreams()
         for component in components { component.measured(roundTrip, of: connection, with: peer, in: self) }
+    }
+
+    func connectionRetiredByPeer(_ connection: ConnectionDriver) {
+        guard let peer = peer(of: connection) else { return }
+        let id = connection.id.rawValue
+        changePaths(of: peer, on: connection.eventLoop) { $0.peerRetired(id, at: $1) }
     }
 
     // MARK: Inbound streams
@@ -118,7 +132,7 @@ extension Swarm: ConnectionOwner {
                 configuration: configuration.migration)
             let stream = LogicalStream(
                 key: key, candidates: [id], peer: peer.id, isOutbound: false, machine: machine,
-                limits: configuration.stream, observer: peer)
+                isPlaceChosen: false, limits: configuration.stream, observer: peer)
             state.streams[key] = stream
             return stream
         }
@@ -133,6 +147,7 @@ extension Swarm: ConnectionOwner {
             return stream.reset(code: YamuxResetCode.shutdown)
         }
         handler(stream, connection)
+        if let peer = peer(of: connection) { placed(stream, on: connection, of: peer) }
     }
 
     func peerRefusesMigration(on connection: ConnectionDriver) {

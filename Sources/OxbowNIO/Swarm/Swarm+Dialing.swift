@@ -4,7 +4,7 @@ package import OxbowSwarm
 import Synchronization
 
 /// What a dial is to do.
-package struct DialRequest: Sendable {
+package struct PeerDialRequest: Sendable {
     package let peer: PeerID
     /// Addresses that the caller names. They are tried whatever happened to them before, and alone: what is known
     /// besides counts only when none is named.
@@ -88,7 +88,7 @@ extension Swarm {
     /// - Parameters:
     ///   - call: gives this caller's share up.
     ///   - completion: called once, on an event loop or at once.
-    package func dial(_ request: DialRequest, _ call: DialCall = DialCall(), completion: @escaping DialCompletion) {
+    package func dial(_ request: PeerDialRequest, _ call: DialCall = DialCall(), completion: @escaping DialCompletion) {
         let done: DialCompletion = { result in
             call.ended()
             completion(result)
@@ -102,7 +102,7 @@ extension Swarm {
     }
 
     private func joinOrStart(
-        _ request: DialRequest, _ call: DialCall, _ done: @escaping DialCompletion
+        _ request: PeerDialRequest, _ call: DialCall, _ done: @escaping DialCompletion
     ) throws(DialError) -> DialDriver {
         let peer = request.peer
         guard peer != localPeer else { throw DialError(peer, .isSelf) }
@@ -129,7 +129,7 @@ extension Swarm {
         return try begun.get()
     }
 
-    private func leave(_ dial: DialDriver, _ request: DialRequest, _ call: DialCall) {
+    private func leave(_ dial: DialDriver, _ request: PeerDialRequest, _ call: DialCall) {
         let key = DialKey(peer: request.peer, goal: request.goal)
         state.withLock { state in
             if let shared = state.sharedDials[key], shared.dial === dial {
@@ -151,7 +151,7 @@ extension Swarm {
 
     // MARK: The plan
 
-    private func plan(_ request: DialRequest, isJoining: Bool) throws(DialError) -> DialPlan {
+    private func plan(_ request: PeerDialRequest, isJoining: Bool) throws(DialError) -> DialPlan {
         let peer = request.peer
         var candidates = request.addresses.map { DialCandidate($0, isExplicit: true) }
         if candidates.isEmpty {
@@ -185,17 +185,17 @@ extension Swarm {
     package func dial(
         _ peer: PeerID, at addresses: [Multiaddr] = [], goal: DialGoal = .any
     ) async throws(DialError) -> ConnectionDriver {
-        try await dial(DialRequest(peer, at: addresses, goal: goal))
+        try await dial(PeerDialRequest(peer, at: addresses, goal: goal))
     }
 
     /// One more connection to a peer, whatever stands or is being dialled already.
     package func dialAnother(
         _ peer: PeerID, at addresses: [Multiaddr]
     ) async throws(DialError) -> ConnectionDriver {
-        try await dial(DialRequest(peer, at: addresses, isShared: false))
+        try await dial(PeerDialRequest(peer, at: addresses, isShared: false))
     }
 
-    private func dial(_ request: DialRequest) async throws(DialError) -> ConnectionDriver {
+    private func dial(_ request: PeerDialRequest) async throws(DialError) -> ConnectionDriver {
         let call = DialCall()
         let result = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in

@@ -1,6 +1,7 @@
 import NIOCore
 import OxbowCore
 import OxbowMigration
+import OxbowSwarm
 import Synchronization
 
 // The peers' migrations: each Migrate is judged, and ends in one record.
@@ -16,19 +17,56 @@ extension Swarm {
         case .hold(let deadline):
             return hold(migrate, until: deadline, on: connection, of: peer)
         case .stream(let stream):
+            if let verdict = judgePath(migrate, of: stream, to: connection, of: peer) { return verdict }
             let judgement = stream.judge(
                 from: migrate.from, target: migrate.id, token: migrate.token, carrier: connection,
                 arrived: migrate.arrived, at: migrate.at)
-            if judgement != .accept {
-                peer.state.withLock { state in
-                    state.table.forget(migrate.id)
-                    state.table.endMigration()
-                }
-            }
+            if judgement != .accept { withdraw(migrate, of: peer) }
             if judgement == .hold { return hold(migrate, until: nil, on: connection, of: peer) }
             if migrate.isRepeated { peer.takeHeld(migrate.token.rawValue) }
             guard judgement == .accept else { return .denied }
             return .accepted(stream)
+        }
+    }
+
+    private func withdraw(_ migrate: PeerMigrate, of peer: PeerState) {
+        peer.state.withLock { state in
+            state.table.forget(migrate.id)
+            state.table.endMigration()
+        }
+    }
+
+    /// Refuses a move to a worse kind of connection as long as the better one answers.
+    ///
+    /// - Returns: nil when nothing speaks against the move.
+    private func judgePath(
+        _ migrate: PeerMigrate, of stream: LogicalStream, to connection: ConnectionDriver, of peer: PeerState
+    ) -> PeerMigrateVerdict? {
+        guard let source = stream.place?.connection, source != connection.id else { return nil }
+        let (verdict, current) = peer.state.withLock { state in
+            let verdict = state.paths.set.judgeMove(
+                from: source.rawValue, to: connection.id.rawValue, since: migrate.arrived, at: migrate.at)
+            return (verdict, state.connection(source.rawValue))
+        }
+        switch verdict {
+        case .accept:
+            return nil
+        case .deny:
+            withdraw(migrate, of: peer)
+            if migrate.isRepeated { peer.takeHeld(migrate.token.rawValue) }
+            report(migrate, .denied, on: connection, of: peer)
+            return .denied
+        case .wait(let limit):
+            withdraw(migrate, of: peer)
+            if !migrate.isRepeated {
+                current?.onLoop { _ = $0.probe() }
+                let ticket = migrate.token.rawValue
+                let held = HeldMigrate(ticket: ticket, id: migrate.id, from: migrate.from, deadline: nil)
+                connection.eventLoop.scheduleTask(deadline: NIODeadline(limit)) { [weak connection] in
+                    connection?.onLoop { $0.judgeAgain(held) }
+                }
+            }
+            return hold(migrate, until: nil, on: connection, of: peer)
         }
     }
 

@@ -12,8 +12,12 @@ extension Swarm {
 
     /// Opens a stream on a connection. It can be written at once when there is one candidate; the error of an open that
     /// fails is the stream's.
+    ///
+    /// - Parameter isPlaceChosen: whether the connection was chosen for this stream: then it isn't opened or moved
+    ///   elsewhere by policy.
     package func openStream(
-        to peer: PeerState, for candidates: [ProtocolID], on connection: ConnectionDriver, isMigratable: Bool = true
+        to peer: PeerState, for candidates: [ProtocolID], on connection: ConnectionDriver, isMigratable: Bool = true,
+        isPlaceChosen: Bool = true
     ) -> LogicalStream {
         let key = StreamKey(rawValue: UniqueNumber.next())
         let (stream, negotiation) = peer.state.withLock { state in
@@ -27,7 +31,7 @@ extension Swarm {
                 configuration: configuration.migration)
             let stream = LogicalStream(
                 key: key, candidates: candidates, peer: peer.id, isOutbound: true, machine: machine,
-                limits: configuration.stream, observer: peer)
+                isPlaceChosen: isPlaceChosen, limits: configuration.stream, observer: peer)
             state.streams[key] = stream
             let intent: OutboundStreamNegotiation.Intent =
                 label.map { .labelled(id: $0, protocols: candidates) } ?? .plain(protocols: candidates)
@@ -35,13 +39,31 @@ extension Swarm {
         }
         configuration.meter?.streamsChanged(by: 1)
         let token = LegToken(rawValue: UniqueNumber.next())
-        connection.onLoop { connection in
+        connection.onLoop { [self] connection in
             connection.open(stream, .source, token: token, negotiation: negotiation) {
                 stream.bindSource(token, carrier: connection)
                 return true
             }
+            if !isPlaceChosen { placed(stream, on: connection, of: peer) }
         }
         return stream
+    }
+
+    func openElsewhere(
+        _ stream: LogicalStream, _ negotiation: OutboundStreamNegotiation, than connection: ConnectionDriver
+    ) -> Bool {
+        guard !stream.isPlaceChosen, let peer = peer(stream.peer),
+            let other = peer.usableConnections.first(where: { $0 !== connection })
+        else { return false }
+        let token = LegToken(rawValue: UniqueNumber.next())
+        other.onLoop { [self] connection in
+            connection.open(stream, .source, token: token, negotiation: negotiation) {
+                stream.bindSource(token, carrier: connection)
+                return true
+            }
+            placed(stream, on: connection, of: peer)
+        }
+        return true
     }
 
     // MARK: Migrating
@@ -52,11 +74,15 @@ extension Swarm {
     /// A stream whose own negotiation is not answered yet is waited for, at most for
     /// ``ConnectionLimits/negotiationTimeout``.
     ///
-    /// - Parameter ticket: names the wait for ``cancelMigration(of:ticket:)``.
+    /// - Parameters:
+    ///   - ticket: names the wait for ``cancelMigration(of:ticket:)``.
+    ///   - isChosen: whether the application wants the stream there: then the policy leaves it there.
     package func migrate(
         _ stream: LogicalStream, to connection: ConnectionDriver, ticket: UInt64 = UniqueNumber.next(),
+        isChosen: Bool = true,
         completion: @escaping @Sendable (Result<MigrationRecord, any Error>) -> Void
     ) {
+        if isChosen { stream.choosePlace() }
         guard stream.awaitsAnswer else { return migrateNow(stream, to: connection, completion) }
         let timeout = TimeAmount.nanoseconds(configuration.connection.negotiationTimeout.saturatingNanoseconds)
         let timer = connection.eventLoop.scheduleTask(in: timeout) { stream.endAnswerWait(ticket, .timedOut) }

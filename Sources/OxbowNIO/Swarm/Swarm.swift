@@ -52,7 +52,7 @@ package final class Swarm: Sendable {
     package init(
         upgrade: UpgradeConfiguration, configuration: SwarmConfiguration, transports: SwarmTransports,
         unixTime: @escaping @Sendable () -> Int64,
-        labelStart: @escaping @Sendable () throws -> UInt64 = { try SecureRandom.uint64() },
+        labelStart: @escaping @Sendable () throws -> UInt64 = { try SecureRandom.uint64() }, hasComponents: Bool = true,
         eventSink: @escaping @Sendable (SwarmEvent) -> Void
     ) {
         identity = upgrade.identity
@@ -61,10 +61,10 @@ package final class Swarm: Sendable {
         upgradeConfiguration = upgrade
         self.transports = transports
         peerBook = PeerBook(configuration, unixTime: unixTime) { Instant(transports.tcp.group.next().now) }
-        components =
-            [peerBook]
-            + Self.discoveryComponents(configuration, localPeer: localPeer, group: transports.tcp.group)
+        let others =
+            Self.discoveryComponents(configuration, localPeer: localPeer, group: transports.tcp.group)
             + Self.makeComponents(configuration, localPeer: localPeer)
+        components = [peerBook] + (hasComponents ? others : [])
         self.unixTime = unixTime
         self.labelStart = labelStart
         self.eventSink = eventSink
@@ -73,7 +73,7 @@ package final class Swarm: Sendable {
     private static func makeComponents(
         _ configuration: SwarmConfiguration, localPeer: PeerID
     ) -> [any SwarmComponent] {
-        []
+        [ReachabilityService(configuration.reachability)]
     }
 
     /// Lets the components begin what they do on their own account.

@@ -11,6 +11,8 @@ public struct SwarmConfiguration: Sendable {
     public var muxer = YamuxConfiguration()
     public var migration = MigrationConfiguration()
     public var limits = SwarmLimits()
+    /// Which of a peer's connections is used, when streams move to it and when the others are closed.
+    public var policy = ConnectionPolicy()
     /// Whether streams are labelled, and peers' migrations taken.
     public var isMigrationEnabled = true
     /// Protocols whose streams never migrate, besides ``neverMigratable`` (SM-L5).
@@ -29,13 +31,17 @@ public struct SwarmConfiguration: Sendable {
     public var discovery = DiscoveryConfiguration()
     /// How long identify may take.
     public var identifyTimeout: Duration = .seconds(10)
+    /// How the host finds out where it can be reached, and helps others to.
+    public var reachability = ReachabilityConfiguration()
     /// Counts what happens.
     package var meter: (any SwarmMeter)?
 
     public init() {}
 
     /// Why nothing can work with these bounds; nil when it can.
-    public var problem: String? { muxer.problem ?? discovery.problem }
+    public var problem: String? {
+        muxer.problem ?? policy.problem ?? reachability.problem ?? discovery.problem
+    }
 }
 
 /// What a swarm takes on at most.

@@ -1,5 +1,6 @@
 public import OxbowCore
 public import OxbowProtocols
+public import OxbowSwarm
 
 /// What happens to a host's connections and streams, for those who want to watch.
 public enum SwarmEvent: Sendable {
@@ -13,11 +14,21 @@ public enum SwarmEvent: Sendable {
     case identified(peer: PeerID, info: IdentifyInfo)
     /// A peer was found on the local network, or is at other addresses there now.
     case peerDiscovered(peer: PeerID, addresses: [Multiaddr])
+    /// New streams with a peer go to another connection from now on, and those that live move there; nil when none stands.
+    case bestConnectionChanged(peer: PeerID, to: ConnectionPath?)
     /// A live stream has moved, whichever side asked.
     case streamMigrated(peer: PeerID, protocolID: ProtocolID?, record: MigrationRecord)
     /// An attempt of either side to move a stream ended otherwise: the record's outcome says how. The protocol is nil
     /// when the peer named no stream that is known here.
     case streamNotMigrated(peer: PeerID, protocolID: ProtocolID?, record: MigrationRecord)
+    /// It is known now whether this host can be reached from outside, or not known any more.
+    case reachabilityChanged(HostReachability)
+    /// Servers of AutoNAT have reached this host at the address, which it announces from now on.
+    case externalAddressConfirmed(Multiaddr)
+    /// The address can't be reached any more, or nobody sees the host there: it isn't announced any more.
+    case externalAddressExpired(Multiaddr)
+    /// It is known now what the NAT in front of this host does. With an endpoint-dependent one hole punching mostly fails.
+    case natMappingChanged(NATMapping)
 }
 
 /// How much is alive in a host. All zero when it has nothing to do: whatever is left then is a leak.

@@ -167,7 +167,8 @@ package final class SimulationRun: @unchecked Sendable {
         case .connectionClosed(_, let path, let error):
             let line = links.firstIndex { $0.connection(of: hosts[host]).id == path.id } ?? -1
             note((11, host, line, 0)) { "host \(host) has lost line \(line): \(error)" }
-        case .connectionOpened, .inboundFailed, .identified, .peerDiscovered:
+        // What is told of hosts is not about the stream.
+        default:
             break
         }
     }

@@ -1,0 +1,41 @@
+package import OxbowCore
+import OxbowProtocols
+package import OxbowSwarm
+import Synchronization
+
+// What a swarm knows of where it can be reached.
+
+extension Swarm {
+    var reachabilityService: ReachabilityService? {
+        components.lazy.compactMap { $0 as? ReachabilityService }.first
+    }
+
+    /// Whether this host can be reached from outside.
+    package var reachability: HostReachability {
+        reachabilityService?.state.withLock { $0.host } ?? .unknown
+    }
+
+    /// What is known of the NAT in front of this host.
+    package var natMapping: NATMapping {
+        reachabilityService?.state.withLock { $0.mapping } ?? .unknown
+    }
+
+    /// The addresses at which servers of AutoNAT have reached this host.
+    package var reachableAddresses: [Multiaddr] {
+        reachabilityService?.state.withLock { $0.tracker.reachable } ?? []
+    }
+
+    /// Where a peer should knock to punch a hole, the best guess first, at most 16: what was reached from outside, what
+    /// peers agree on, what the host listens on itself as far as the policy lets it be dialled, and what any peer has
+    /// said.
+    package var holePunchAddresses: [Multiaddr] {
+        guard let service = reachabilityService else { return [] }
+        let listenAddresses = listenAddresses
+        let all = service.state.withLock { state in
+            state.tracker.reachable + state.observed.confirmed + listenAddresses + state.observed.guesses()
+        }
+        var seen: Set<Multiaddr> = []
+        let allowed = all.filter { service.configuration.addresses.allows($0) && seen.insert($0).inserted }
+        return Array(allowed.prefix(16))
+    }
+}
