@@ -28,6 +28,7 @@ let package = Package(
     platforms: [.macOS(.v26)],
     products: [
         .library(name: "Oxbow", targets: ["Oxbow"]),
+        .library(name: "OxbowSQLite", targets: ["OxbowSQLite"]),
         .executable(name: "oxbow", targets: ["OxbowCLI"]),
         .executable(name: "oxbow-simulate", targets: ["OxbowSimulate"]),
     ],
@@ -37,6 +38,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.6.0"),
     ],
     targets: [
@@ -80,6 +82,11 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
+
+        // On its own, so that who keeps peers elsewhere builds no SQLite.
+        library(
+            "OxbowSQLite",
+            ["OxbowCore", "OxbowSwarm", "OxbowNIO", .product(name: "GRDB", package: "GRDB.swift")]),
 
         // The folder isn't named after the product: beside `Oxbow` it would be the same on a file system without case.
         .executableTarget(
@@ -143,6 +150,12 @@ let package = Package(
                 "OxbowCLI", "OxbowCore", "OxbowCrypto", "OxbowNIO", "Oxbow",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
+            ]),
+        tests(
+            "OxbowSQLiteTests",
+            [
+                "OxbowCore", "OxbowCrypto", "OxbowSwarm", "OxbowNIO", "Oxbow", "OxbowSQLite", "OxbowTesting",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ]),
         tests("OxbowCoreTests", ["OxbowCore"]),
         tests("OxbowWireTests", ["OxbowCore", "OxbowWire"]),

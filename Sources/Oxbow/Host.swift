@@ -30,6 +30,7 @@ public final class Host: Sendable, Service {
     let inbound: InboundStreams
     let observers: EventObservers
     let log: HostLog
+    private let keeper: PeerKeeper?
     private let life = Mutex(Life())
 
     private struct Life {
@@ -42,7 +43,8 @@ public final class Host: Sendable, Service {
     public init(identity: PrivateKey, configuration: HostConfiguration = HostConfiguration()) throws(HostError) {
         guard !configuration.security.isEmpty else { throw .noSecurityProtocol }
         if let problem = configuration.swarm.limits.problem { throw .limits(problem) }
-        if let problem = configuration.swarm.problem { throw .muxer(problem) }
+        if let problem = configuration.swarm.muxer.problem { throw .muxer(problem) }
+        if let problem = configuration.swarm.problem { throw .configuration(problem) }
         let upgrade: UpgradeConfiguration
         do {
             upgrade = try UpgradeConfiguration(
@@ -65,6 +67,11 @@ public final class Host: Sendable, Service {
                 observers.send(event)
                 log.write(event)
             })
+        if let storage = configuration.peerStorage {
+            keeper = PeerKeeper(storage, swarm.peerBook, log)
+        } else {
+            keeper = nil
+        }
         swarm.registerServices()
     }
 
@@ -87,17 +94,22 @@ public final class Host: Sendable, Service {
         }
         guard isFirst else { throw HostError.alreadyRan }
         do {
+            try await keeper?.load()
             for address in configuration.listenAddresses { try await listen(on: address) }
         } catch {
             await shutdown()
             throw error
         }
+        swarm.start()
     }
 
     /// Serves streams until the task is cancelled, a graceful shutdown is asked for or the host is shut down.
     func serve() async {
         await withTaskCancellationOrGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
+                if let keeper {
+                    group.addTask { await keeper.run(every: self.configuration.peerStorageInterval) }
+                }
                 for await work in inbound.stream {
                     group.addTask(executorPreference: work.executor) { await work.run() }
                 }
@@ -123,6 +135,7 @@ public final class Host: Sendable, Service {
         await withUnsafeContinuation { continuation in
             swarm.close { continuation.resume() }
         }
+        await keeper?.save()
         observers.finish()
     }
 
@@ -199,8 +212,12 @@ public final class Host: Sendable, Service {
     /// addresses are raced.
     ///
     /// It returns when identify has told what the peer supports, or has failed to.
+    ///
+    /// - Parameter addresses: where to dial, and nowhere else; those of a dial that succeeds are remembered. Without
+    ///   any, the peer is dialled where ``peerStore`` knows it to be, unless it failed just before:
+    ///   `DialError.Reason.noAddresses` and `backingOff(_:)` say so.
     @discardableResult
-    public func connect(to peer: PeerID, at addresses: [Multiaddr]) async throws(DialError) -> Peer {
+    public func connect(to peer: PeerID, at addresses: [Multiaddr] = []) async throws(DialError) -> Peer {
         if let standing = swarm.peer(peer), let connection = standing.usableConnections.first {
             await standing.identified(connection.id)
             return Peer(standing, host: self)
@@ -210,6 +227,27 @@ public final class Host: Sendable, Service {
         }
         return try await identified(peer, connection)
     }
+
+    /// Makes sure of a connection to a peer that no relay is part of, whether a relayed one stands or not.
+    ///
+    /// - Parameter addresses: where to dial; without any, where ``peerStore`` knows the peer to be.
+    /// - Returns: the direct connection that stands, or the new one.
+    @discardableResult
+    public func connectDirectly(
+        to peer: PeerID, at addresses: [Multiaddr] = []
+    ) async throws(DialError) -> Connection {
+        if let direct = swarm.peer(peer)?.usableConnections.first(where: { !$0.path.isRelayed }) {
+            return Connection(direct)
+        }
+        let connection = try await logged { () async throws(DialError) in
+            try await swarm.dial(peer, at: addresses, goal: .direct)
+        }
+        _ = try await identified(peer, connection)
+        return Connection(connection)
+    }
+
+    /// What is known of peers, connected or not.
+    public var peerStore: PeerStore { PeerStore(book: swarm.peerBook) }
 
     /// Opens one more connection to a peer, whatever stands: a peer may have several. This host keeps it until the
     /// application closes it, even when nothing is on it and a better one stands; the peer may have another policy.
@@ -249,7 +287,8 @@ public final class Host: Sendable, Service {
 
     // MARK: Streams
 
-    /// Opens a stream to a connected peer and runs `body` with it.
+    /// Opens a stream to a peer and runs `body` with it. A peer that isn't connected is dialled where ``peerStore``
+    /// knows it to be, unless `SwarmConfiguration.dialing` says otherwise.
     ///
     /// When `body` returns, the write side ends and what the peer still sends is dropped; when it throws, the stream is
     /// reset. With one protocol, or when identify told which the peer has, the first bytes go out with the
@@ -285,7 +324,7 @@ public final class Host: Sendable, Service {
         allowsLimited: Bool = false
     ) async throws -> Stream {
         guard !protocols.isEmpty else { throw HostError.noProtocol }
-        guard let state = swarm.peer(peer) else { throw HostError.notConnected(peer) }
+        let state = try await connectedPeer(peer, mayDial: connection == nil)
         guard let driver = connection?.driver ?? state.usableConnections.first else {
             throw HostError.notConnected(peer)
         }
@@ -299,6 +338,13 @@ public final class Host: Sendable, Service {
             isPlaceChosen: connection != nil)
         _ = try await stream.negotiated()
         return Stream(stream)
+    }
+
+    private func connectedPeer(_ peer: PeerID, mayDial: Bool) async throws -> PeerState {
+        let state = swarm.peer(peer)
+        if let state, !mayDial || !state.usableConnections.isEmpty { return state }
+        guard mayDial, configuration.swarm.dialing.isOpeningStreams else { throw HostError.notConnected(peer) }
+        return try await connect(to: peer).state
     }
 
     /// What happens, from now on. A slow observer loses the oldest events first.

@@ -44,6 +44,16 @@ public struct HostConfiguration: Sendable {
     /// counted when it was not bootstrapped by then.
     public var metricsFactory: (any MetricsFactory)?
 
+    /// Where what is known of peers is kept beyond the life of the process; in memory alone when nil.
+    public var peerStorage: (any PeerStorage)?
+    /// How long changes are collected before ``peerStorage`` gets them. The end of the host doesn't wait.
+    public var peerStorageInterval: Duration = .seconds(5)
+    /// How peers are found: the swarm's own setting.
+    public var discovery: DiscoveryConfiguration {
+        get { swarm.discovery }
+        set { swarm.discovery = newValue }
+    }
+
     public init(listenAddresses: [Multiaddr] = []) {
         self.listenAddresses = listenAddresses
     }
@@ -57,6 +67,8 @@ public enum HostError: Error, Hashable, Sendable, CustomStringConvertible {
     case muxer(String)
     /// The limits contradict themselves.
     case limits(String)
+    /// The configuration can't work; the text says what to change.
+    case configuration(String)
     /// ``Host/run()`` was called before; a host runs once.
     case alreadyRan
     /// No protocol was given for a stream.
@@ -74,6 +86,7 @@ public enum HostError: Error, Hashable, Sendable, CustomStringConvertible {
         case .identity(let why): "the identity key can't be used: \(why)"
         case .muxer(let problem): "the configuration of the multiplexer can't work: \(problem)"
         case .limits(let problem): "the configuration of the limits can't work: \(problem)"
+        case .configuration(let problem): problem
         case .alreadyRan: "the host ran already; a host runs once"
         case .noProtocol: "a stream is for at least one protocol; give one"
         case .notConnected(let peer): "there is no connection with \(peer); call connect(to:at:) first"

@@ -23,6 +23,10 @@ struct HostLog: Sendable {
             log(.debug, "inbound connection failed", nil, Self.metadata(of: path), error)
         case .identified(let peer, let info):
             log(.trace, "peer identified", peer, ["agent": .string(Self.escaped(info.agentVersion ?? ""))])
+        case .peerDiscovered(let peer, let addresses):
+            log(
+                .debug, "peer discovered", peer, ["addresses": .array(addresses.map { .string(Self.escaped("\($0)")) })]
+            )
         case .bestConnectionChanged(let peer, let path):
             log(.debug, "best connection changed", peer, path.map(Self.metadata) ?? [:])
         case .streamMigrated(let peer, let protocolID, let record):
@@ -53,6 +57,10 @@ struct HostLog: Sendable {
 
     func write(_ error: DialError) {
         log(.info, "dial failed", error.peer, ["addresses": "\(error.attempts.count)"], error)
+    }
+
+    func writeNotSaved(_ error: any Error) {
+        log(.warning, "peers not saved; they are kept in memory and tried again", nil, [:], error)
     }
 
     /// Nothing is put together for a level that nobody reads.

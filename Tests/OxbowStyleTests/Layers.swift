@@ -44,6 +44,7 @@ let layers: [Layer] = [
     .machine("OxbowSwarm", ["OxbowCore", "OxbowMigration"]),
     .driver("OxbowNIO", machines),
     .driver("Oxbow", machines.union(["OxbowNIO"])),
+    .driver("OxbowSQLite", ["OxbowCore", "OxbowSwarm", "OxbowNIO"]),
     .driver("OxbowTesting", machines.union(["OxbowNIO", "Oxbow"])),
     .driver("OxbowSimulate", ["OxbowCore", "OxbowTesting"]),
     .driver("OxbowExplorer", ["OxbowCore", "OxbowMigration"]),

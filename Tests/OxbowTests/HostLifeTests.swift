@@ -97,6 +97,7 @@ import Testing
     func severalConnections() async throws {
         var configuration = HostConfiguration()
         configuration.swarm.limits.connectionsPerPeer = 3
+        configuration.swarm.dialing.isOpeningStreams = false
         try await withHost(identity: FixedKeys.all[0], configuration: configuration) { left in
             try await withHost(identity: FixedKeys.all[1]) { right in
                 let addresses = try await right.listen(on: Multiaddr("/memory/0"))

@@ -83,12 +83,8 @@ import Testing
                 try await withHost(identity: makeKey()) { right in
                     var addresses: [Multiaddr] = []
                     for _ in 0..<4 { addresses += try await right.listen(on: Multiaddr("/memory/0")) }
-                    let watched = [(left, left.events()), (right, right.events())]
                     try await left.connect(to: right.id, at: addresses)
-                    for (host, events) in watched {
-                        var iterator = events.makeAsyncIterator()
-                        while host.census.connections != 1 { _ = await iterator.next() }
-                    }
+                    try await eventually { left.census.connections == 1 && right.census.connections == 1 }
                     #expect(left.peer(right.id)?.connections.count == 1)
                 }
             }

@@ -24,6 +24,8 @@ extension SwarmEvent {
         case .connectionClosed(let peer, let path, let error): "disconnected  \(peer) \(path): \(error)"
         case .inboundFailed(let path, let error): "refused       \(path): \(error)"
         case .identified(let peer, let info): "identified    \(peer) as \(info.agentVersion ?? "something unnamed")"
+        case .peerDiscovered(let peer, let addresses):
+            "discovered    \(peer) at \(addresses.map(\.description).joined(separator: ", "))"
         case .bestConnectionChanged(let peer, let path):
             path.map { "best path     \(peer) \($0)" }
         case .streamMigrated(let peer, let protocolID, let record):
@@ -64,6 +66,11 @@ extension SwarmEvent {
                 ("event", "identified"), ("peer", .string(peer.description)),
                 ("agent", info.agentVersion.map(JSON.string) ?? .null),
                 ("protocols", .array(info.protocols.map { .string($0.rawValue) })),
+            ]
+        case .peerDiscovered(let peer, let addresses):
+            [
+                ("event", "discovered"), ("peer", .string(peer.description)),
+                ("addresses", .array(addresses.map { .string($0.description) })),
             ]
         case .bestConnectionChanged(let peer, let path):
             [

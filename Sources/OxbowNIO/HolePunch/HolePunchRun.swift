@@ -165,7 +165,7 @@ final class HolePunchRun: @unchecked Sendable {
 extension HolePunchDialFailure {
     init(_ failure: DialFailure) {
         switch failure {
-        case .unsupported, .namesAnotherPeer, .relay: self = .unsupported
+        case .unsupported, .namesAnotherPeer, .relay, .notTried: self = .unsupported
         case .connection(.upgrade(.security(_, .peerIDMismatch))): self = .unsupported
         // Two clients don't understand each other, two servers wait for each other.
         case .connection(.upgrade), .connection(.handshakeTimedOut), .connection(.closedLocally): self = .collided

@@ -14,6 +14,8 @@ public enum DialFailure: Error, Hashable, Sendable, CustomStringConvertible {
     case relay(PeerID, RelayFailure)
     /// The dial ended before this address had its turn, or its end.
     case notFinished
+    /// The address was left out; why.
+    case notTried(String)
 
     public var description: String {
         switch self {
@@ -23,6 +25,7 @@ public enum DialFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case .connection(let error): error.description
         case .relay(let relay, let failure): "no circuit through relay \(relay): \(failure)"
         case .notFinished: "not finished when the dial ended"
+        case .notTried(let why): "not tried: \(why)"
         }
     }
 }
@@ -31,8 +34,10 @@ public enum DialFailure: Error, Hashable, Sendable, CustomStringConvertible {
 public struct DialError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Why the dial as a whole failed.
     public enum Reason: Hashable, Sendable {
-        /// No address was given.
+        /// No address was given, and none is known.
         case noAddresses
+        /// The last dial to the peer has failed, and none is made by itself for so long.
+        case backingOff(Duration)
         /// Every address failed; each has its own ``Attempt``.
         case allFailed
         /// ``SwarmConfiguration/dialTimeout`` was over first.
@@ -74,6 +79,8 @@ public struct DialError: Error, Hashable, Sendable, CustomStringConvertible {
         let head =
             switch reason {
             case .noAddresses: "no address of \(peer) is known; give one, such as /ip4/192.0.2.1/tcp/4001"
+            case .backingOff(let wait):
+                "the last dial to \(peer) has failed; try again in \(wait.wholeSeconds) s, or give its addresses to dial now"
             case .allFailed: "could not connect to \(peer)"
             case .timedOut(let limit): "could not connect to \(peer) within \(limit)"
             case .cancelled: "the dial to \(peer) was cancelled"
@@ -83,6 +90,11 @@ public struct DialError: Error, Hashable, Sendable, CustomStringConvertible {
             }
         return ([head] + attempts.map { "  \($0.address): \($0.failure)" }).joined(separator: "\n")
     }
+}
+
+extension Duration {
+    /// Rounded up.
+    var wholeSeconds: Int64 { (saturatingNanoseconds / 1_000_000 + 999) / 1_000 }
 }
 
 /// Why an address can't be listened on.

@@ -1,14 +1,72 @@
 package import NIOCore
 package import OxbowCore
-import OxbowMigration
-import OxbowProtocols
+package import OxbowSwarm
 import Synchronization
 
-/// One dial to a peer, shared by everybody who wants that peer meanwhile.
+/// What a dial is to do.
+package struct PeerDialRequest: Sendable {
+    package let peer: PeerID
+    /// Addresses that the caller names. They are tried whatever happened to them before, and alone: what is known
+    /// besides counts only when none is named.
+    package var addresses: [Multiaddr]
+    package var goal: DialGoal
+    /// Whether it may join, and be joined by, a dial with the same goal that runs.
+    package var isShared: Bool
+
+    package init(_ peer: PeerID, at addresses: [Multiaddr] = [], goal: DialGoal = .any, isShared: Bool = true) {
+        self.peer = peer
+        self.addresses = addresses
+        self.goal = goal
+        self.isShared = isShared
+    }
+}
+
+/// What makes two dials the same.
+struct DialKey: Hashable {
+    let peer: PeerID
+    let goal: DialGoal
+}
+
+/// A dial that others may join.
 struct SharedDial {
-    let number: UInt64
-    let task: Task<Result<ConnectionDriver, DialError>, Never>
-    var callers: Int
+    let dial: DialDriver
+    var callers = 1
+}
+
+/// One caller's share in a dial, to give it up by.
+package final class DialCall: Sendable {
+    let number = UniqueNumber.next()
+    private let state = Mutex(State())
+
+    private struct State {
+        var isCancelled = false
+        var leave: (@Sendable () -> Void)?
+    }
+
+    package init() {}
+
+    /// The caller doesn't wait any more: its completion runs at once, and the dial ends with its last caller.
+    package func cancel() {
+        let leave = state.withLock { state in
+            state.isCancelled = true
+            defer { state.leave = nil }
+            return state.leave
+        }
+        leave?()
+    }
+
+    /// Registers what gives the share up; done at once when that was asked for before.
+    func joined(_ leave: @escaping @Sendable () -> Void) {
+        let isCancelled = state.withLock { state in
+            if !state.isCancelled { state.leave = leave }
+            return state.isCancelled
+        }
+        if isCancelled { leave() }
+    }
+
+    func ended() {
+        state.withLock { $0.leave = nil }
+    }
 }
 
 /// The transports that a host dials and listens with.
@@ -23,148 +81,129 @@ package struct SwarmTransports: Sendable {
 }
 
 extension Swarm {
-    /// Connects to a peer: joins the dial to it that runs, or starts one. The dial is cancelled when its last caller is.
-    package func dial(
-        _ peer: PeerID, at addresses: [Multiaddr]
-    ) async throws(DialError) -> ConnectionDriver {
+    package typealias DialCompletion = @Sendable (Result<ConnectionDriver, DialError>) -> Void
+
+    /// Dials a peer: joins the dial to it that runs, or starts one. Any thread.
+    ///
+    /// - Parameters:
+    ///   - call: gives this caller's share up.
+    ///   - completion: called once, on an event loop or at once.
+    package func dial(_ request: PeerDialRequest, _ call: DialCall = DialCall(), completion: @escaping DialCompletion) {
+        let done: DialCompletion = { result in
+            call.ended()
+            completion(result)
+        }
+        do {
+            let dial = try joinOrStart(request, call, done)
+            call.joined { [self] in leave(dial, request, call) }
+        } catch {
+            done(.failure(error))
+        }
+    }
+
+    private func joinOrStart(
+        _ request: PeerDialRequest, _ call: DialCall, _ done: @escaping DialCompletion
+    ) throws(DialError) -> DialDriver {
+        let peer = request.peer
         guard peer != localPeer else { throw DialError(peer, .isSelf) }
-        guard !addresses.isEmpty else { throw DialError(peer, .noAddresses) }
-        let joined: Result<SharedDial, DialError> = state.withLock { state in
+        let key = DialKey(peer: peer, goal: request.goal)
+        let isRunning = request.isShared && state.withLock { $0.sharedDials[key] != nil }
+        let plan = try plan(request, isJoining: isRunning)
+        let begun: Result<DialDriver, DialError> = state.withLock { state in
             guard !state.isClosed else { return .failure(DialError(peer, .closed)) }
-            if var running = state.dials[peer] {
-                running.callers += 1
-                state.dials[peer] = running
-                return .success(running)
+            if request.isShared, let shared = state.sharedDials[key] {
+                state.sharedDials[key]?.callers += 1
+                // Under the lock, so that those who join and leave come in the order of their count.
+                shared.dial.eventLoop.execute { shared.dial.join(call.number, plan, done) }
+                return .success(shared.dial)
             }
             guard state.dials.count < configuration.limits.dials else {
                 return .failure(DialError(peer, .tooManyDials(limit: configuration.limits.dials)))
             }
-            let task = Task { await self.race(peer, addresses) }
-            let dial = SharedDial(number: UniqueNumber.next(), task: task, callers: 1)
-            state.dials[peer] = dial
+            let dial = DialDriver(request, swarm: self, on: transports.tcp.group.next())
+            state.dials[dial.number] = dial
+            if request.isShared { state.sharedDials[key] = SharedDial(dial: dial) }
+            dial.eventLoop.execute { dial.begin(call.number, plan, done) }
             return .success(dial)
         }
-        let dial = try joined.get()
-        let result = await withTaskCancellationHandler {
-            await dial.task.value
-        } onCancel: {
-            leave(dial, to: peer)
-        }
+        return try begun.get()
+    }
+
+    private func leave(_ dial: DialDriver, _ request: PeerDialRequest, _ call: DialCall) {
+        let key = DialKey(peer: request.peer, goal: request.goal)
         state.withLock { state in
-            if state.dials[peer]?.number == dial.number { state.dials[peer] = nil }
+            if let shared = state.sharedDials[key], shared.dial === dial {
+                state.sharedDials[key]?.callers -= 1
+                if shared.callers == 1 { state.sharedDials[key] = nil }
+            }
+            dial.eventLoop.execute { dial.leave(call.number) }
         }
-        return try result.get()
+    }
+
+    /// A dial has its outcome: nobody joins it any more.
+    func ended(_ dial: DialDriver) {
+        let key = DialKey(peer: dial.request.peer, goal: dial.request.goal)
+        state.withLock { state in
+            state.dials[dial.number] = nil
+            if state.sharedDials[key]?.dial === dial { state.sharedDials[key] = nil }
+        }
+    }
+
+    // MARK: The plan
+
+    private func plan(_ request: PeerDialRequest, isJoining: Bool) throws(DialError) -> DialPlan {
+        let peer = request.peer
+        var candidates = request.addresses.map { DialCandidate($0, isExplicit: true) }
+        if candidates.isEmpty {
+            if !isJoining, request.goal == .any, let wait = peerBook.backOff(of: peer) {
+                throw DialError(peer, .backingOff(wait))
+            }
+            candidates = peerBook.candidates(for: peer)
+            guard !candidates.isEmpty || isJoining else { throw DialError(peer, .noAddresses) }
+        }
+        // What the application names is dialled wherever it leads, so nothing need be known of this host for it.
+        let isLocal = candidates.contains { !$0.isExplicit && ($0.address.isPrivate || $0.address.isLoopback) }
+        var surroundings = isLocal ? LocalNetworks.surroundings() : DialSurroundings()
+        surroundings.listening = Set(listenAddresses.compactMap(\.withoutPeerID))
+        return DialPlan(
+            candidates, goal: request.goal, surroundings: surroundings, limit: configuration.limits.addressesPerDial,
+            unsupported: Self.unsupported)
+    }
+
+    /// Why no transport takes an address; nil when one may.
+    private static func unsupported(_ address: Multiaddr) -> String? {
+        if address.tcpEndpoint != nil || address.isRelayed { return nil }
+        if case .memory? = address.components.first { return nil }
+        return unsupportedReason(address)
+    }
+
+    // MARK: For tasks
+
+    /// Connects to a peer: joins the dial to it that runs, or starts one. The dial is cancelled when its last caller is.
+    ///
+    /// - Parameter addresses: where; when empty, what is known of the peer.
+    package func dial(
+        _ peer: PeerID, at addresses: [Multiaddr] = [], goal: DialGoal = .any
+    ) async throws(DialError) -> ConnectionDriver {
+        try await dial(PeerDialRequest(peer, at: addresses, goal: goal))
     }
 
     /// One more connection to a peer, whatever stands or is being dialled already.
     package func dialAnother(
         _ peer: PeerID, at addresses: [Multiaddr]
     ) async throws(DialError) -> ConnectionDriver {
-        guard peer != localPeer else { throw DialError(peer, .isSelf) }
-        guard !addresses.isEmpty else { throw DialError(peer, .noAddresses) }
-        return try await race(peer, addresses).get()
+        try await dial(PeerDialRequest(peer, at: addresses, isShared: false))
     }
 
-    private func leave(_ dial: SharedDial, to peer: PeerID) {
-        state.withLock { state in
-            guard var running = state.dials[peer], running.number == dial.number else { return }
-            running.callers -= 1
-            state.dials[peer] = running.callers == 0 ? nil : running
-            if running.callers == 0 { dial.task.cancel() }
-        }
-    }
-
-    // MARK: The race
-
-    private enum RaceEvent: Sendable {
-        case attempt(Multiaddr, Result<ConnectionDriver, DialFailure>)
-        case nextTurn
-        case timeout
-    }
-
-    /// Tries the addresses one after the other, each a little behind the one before or as soon as that failed; the
-    /// first that leads to the peer wins (RFC 8305, section 5).
-    private func race(
-        _ peer: PeerID, _ addresses: [Multiaddr]
-    ) async -> Result<ConnectionDriver, DialError> {
-        var waiting = Self.ordered(addresses).prefix(configuration.limits.addressesPerDial)[...]
-        let all = Array(waiting)
-        return await withTaskGroup(of: RaceEvent.self) { group in
-            var failures: [Multiaddr: DialFailure] = [:]
-            var running = 0
-            var outcome: Result<ConnectionDriver, DialError>?
-            func startNext() {
-                guard let address = waiting.popFirst() else { return }
-                running += 1
-                group.addTask { .attempt(address, await self.attempt(address, peer)) }
-                guard !waiting.isEmpty else { return }
-                group.addTask { [stagger = self.configuration.dialStagger] in
-                    try? await Task.sleep(for: stagger.saturated)
-                    return .nextTurn
-                }
-            }
-            func failed(_ reason: DialError.Reason) -> Result<ConnectionDriver, DialError> {
-                let attempts = all.map { DialError.Attempt(address: $0, failure: failures[$0] ?? .notFinished) }
-                return .failure(DialError(peer, reason, attempts))
-            }
-            group.addTask { [limit = configuration.dialTimeout] in
-                try? await Task.sleep(for: limit.saturated)
-                return .timeout
-            }
-            /// Ends the race; what still runs is given up.
-            func decide(_ result: Result<ConnectionDriver, DialError>) {
-                outcome = result
-                group.cancelAll()
-            }
-            startNext()
-            while let event = await group.next() {
-                switch (event, outcome) {
-                case (.attempt(_, .success(let connection)), nil): decide(.success(connection))
-                // Too late by a moment: the winner is enough.
-                case (.attempt(_, .success(let connection)), _): connection.close()
-                case (.attempt(let address, .failure(let failure)), nil):
-                    failures[address] = failure
-                    running -= 1
-                    startNext()
-                    if running == 0 { decide(failed(Task.isCancelled ? .cancelled : .allFailed)) }
-                case (.nextTurn, nil): startNext()
-                case (.timeout, nil):
-                    decide(failed(Task.isCancelled ? .cancelled : .timedOut(configuration.dialTimeout)))
-                default: break
-                }
-            }
-            return outcome ?? failed(.allFailed)
-        }
-    }
-
-    /// Interleaves the address families, beginning with that of the first address (RFC 8305, section 4).
-    static func ordered(_ addresses: [Multiaddr]) -> [Multiaddr] {
-        var seen: Set<Multiaddr> = []
-        let unique = addresses.filter { seen.insert($0).inserted }
-        func isIPv6(_ address: Multiaddr) -> Bool {
-            if case .ip6 = address.host { true } else { false }
-        }
-        guard let first = unique.first else { return [] }
-        let same = unique.filter { isIPv6($0) == isIPv6(first) }
-        let other = unique.filter { isIPv6($0) != isIPv6(first) }
-        var result: [Multiaddr] = []
-        for index in 0..<max(same.count, other.count) {
-            if index < same.count { result.append(same[index]) }
-            if index < other.count { result.append(other[index]) }
-        }
-        return result
-    }
-
-    private func attempt(
-        _ address: Multiaddr, _ peer: PeerID
-    ) async -> Result<ConnectionDriver, DialFailure> {
-        let ticket = DialTicket()
-        return await withTaskCancellationHandler {
+    private func dial(_ request: PeerDialRequest) async throws(DialError) -> ConnectionDriver {
+        let call = DialCall()
+        let result = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
-                connect(address, peer, ticket) { continuation.resume(returning: $0) }
+                dial(request, call) { continuation.resume(returning: $0) }
             }
         } onCancel: {
-            ticket.cancel()
+            call.cancel()
         }
+        return try result.get()
     }
 }

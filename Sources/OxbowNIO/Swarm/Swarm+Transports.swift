@@ -231,7 +231,7 @@ extension Swarm {
         return addresses.isEmpty ? [bound] : addresses
     }
 
-    private static func unsupportedReason(_ address: Multiaddr) -> String {
+    static func unsupportedReason(_ address: Multiaddr) -> String {
         if case .dnsaddr? = address.components.first {
             return "/dnsaddr needs a TXT look-up, which this version doesn't make; give the addresses behind it"
         }

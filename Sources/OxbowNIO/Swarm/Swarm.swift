@@ -22,6 +22,8 @@ package final class Swarm: Sendable {
     let upgradeConfiguration: UpgradeConfiguration
     package let transports: SwarmTransports
     let ledger: SwarmLedger
+    /// What is known of peers, connected or not.
+    package let peerBook: PeerBook
     /// What works by itself, in the order in which it learns of things.
     let components: [any SwarmComponent]
     /// Gets every event, on the thread on which it happened; must not block.
@@ -42,7 +44,10 @@ package final class Swarm: Sendable {
         /// Who waits for all connections to be gone.
         var drainWaiters: [@Sendable () -> Void] = []
         var addresses: [AddressSource: [Multiaddr]] = [:]
-        var dials: [PeerID: SharedDial] = [:]
+        /// The dials that run, by their number.
+        var dials: [UInt64: DialDriver] = [:]
+        /// Those of them that others may join.
+        var sharedDials: [DialKey: SharedDial] = [:]
         var isClosed = false
     }
 
@@ -59,7 +64,11 @@ package final class Swarm: Sendable {
         self.transports = transports
         ledger = SwarmLedger(
             limits: configuration.limits.resources, meter: configuration.meter, eventSink: eventSink)
-        components = hasComponents ? Self.makeComponents(configuration, localPeer: localPeer) : []
+        peerBook = PeerBook(configuration, unixTime: unixTime) { Instant(transports.tcp.group.next().now) }
+        let others =
+            Self.discoveryComponents(configuration, localPeer: localPeer, group: transports.tcp.group)
+            + Self.makeComponents(configuration, localPeer: localPeer)
+        components = [peerBook] + (hasComponents ? others : [])
         self.unixTime = unixTime
         self.labelStart = labelStart
         self.eventSink = eventSink
@@ -76,6 +85,11 @@ package final class Swarm: Sendable {
             components.append(HolePuncher(configuration.holePunch, localPeer: localPeer))
         }
         return components
+    }
+
+    /// Lets the components begin what they do on their own account.
+    package func start() {
+        for component in components { component.started(in: self) }
     }
 
     // MARK: Protocols
@@ -99,6 +113,8 @@ package final class Swarm: Sendable {
     func peer(of connection: ConnectionDriver) -> PeerState? {
         connection.peer.flatMap { peer($0.peer) }
     }
+
+    var isClosed: Bool { state.withLock { $0.isClosed } }
 
     package var allPeers: [PeerState] { state.withLock { Array($0.peers.values) } }
 
@@ -149,7 +165,7 @@ package final class Swarm: Sendable {
             state.isClosed = true
             // They refer back to the swarm. A connection that is being closed takes no new stream.
             state.handlers = [:]
-            for dial in state.dials.values { dial.task.cancel() }
+            for dial in state.dials.values { dial.eventLoop.execute { dial.abandon() } }
             guard !state.connections.isEmpty else { return nil }
             state.drainWaiters.append(completion)
             // A circuit's goodbye goes through the connection with its relay, which is older.

@@ -8,6 +8,8 @@ import OxbowProtocols
 protocol SwarmComponent: AnyObject, Sendable {
     /// Registers the protocols that the component serves. Called once, before any connection is there.
     func register(in swarm: Swarm)
+    /// The host runs: what a component does on its own account begins.
+    func started(in swarm: Swarm)
     /// A connection stands: its peer is authenticated, and is asked to identify itself.
     func connectionOpened(_ connection: ConnectionDriver, with peer: PeerState, in swarm: Swarm)
     /// A connection that had stood is over, and not among the peer's any more.
@@ -26,6 +28,7 @@ protocol SwarmComponent: AnyObject, Sendable {
 
 extension SwarmComponent {
     func register(in swarm: Swarm) {}
+    func started(in swarm: Swarm) {}
     func connectionOpened(_ connection: ConnectionDriver, with peer: PeerState, in swarm: Swarm) {}
     func connectionClosed(_ connection: ConnectionDriver, with peer: PeerState, in swarm: Swarm) {}
     func identified(_ peer: PeerState, _ info: IdentifyInfo?, on connection: ConnectionDriver, in swarm: Swarm) {}

@@ -23,6 +23,12 @@ public struct SwarmConfiguration: Sendable {
     public var dialTimeout: Duration = .seconds(30)
     /// How long the next address waits for the ones before it (RFC 8305, section 5).
     public var dialStagger: Duration = .milliseconds(250)
+    /// How peers are dialled, besides.
+    public var dialing = DialingConfiguration()
+    /// What is remembered of peers.
+    public var peerStore = AddressBookConfiguration()
+    /// How peers are found.
+    public var discovery = DiscoveryConfiguration()
     /// How long identify may take.
     public var identifyTimeout: Duration = .seconds(10)
     /// How the host finds out where it can be reached, and helps others to.
@@ -42,7 +48,9 @@ public struct SwarmConfiguration: Sendable {
     public init() {}
 
     /// Why nothing can work with these bounds; nil when it can.
-    public var problem: String? { muxer.problem ?? limits.problem ?? policy.problem ?? reachability.problem }
+    public var problem: String? {
+        muxer.problem ?? limits.problem ?? policy.problem ?? reachability.problem ?? discovery.problem
+    }
 }
 
 /// What a swarm takes on at most.

@@ -12,6 +12,8 @@ public enum SwarmEvent: Sendable {
     case inboundFailed(path: ConnectionPath, error: ConnectionError)
     /// identify, or a push, told about a peer.
     case identified(peer: PeerID, info: IdentifyInfo)
+    /// A peer was found on the local network, or is at other addresses there now.
+    case peerDiscovered(peer: PeerID, addresses: [Multiaddr])
     /// New streams with a peer go to another connection from now on, and those that live move there; nil when none stands.
     case bestConnectionChanged(peer: PeerID, to: ConnectionPath?)
     /// A live stream has moved, whichever side asked.

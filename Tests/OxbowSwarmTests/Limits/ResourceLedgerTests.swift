@@ -272,12 +272,3 @@ import Testing
                 + "raise ResourceLimits.peer.connections to allow more")
     }
 }
-
-/// A peer's id that means nothing.
-func testPeer(_ number: Int) -> PeerID {
-    let digest = [UInt8](repeating: 0, count: 30) + [UInt8(number >> 8 & 0xff), UInt8(number & 0xff)]
-    guard let peer = try? PeerID(multihash: [0x12, 0x20] + digest) else {
-        preconditionFailure("a SHA-256 names a peer")
-    }
-    return peer
-}
