@@ -64,11 +64,16 @@ interop: ## Run against libp2p peers of others: QUICK=1, ONLY='go/tls/*', WRITE=
 	@$(MAKE) --no-print-directory $(OXBOW)
 	@Interop/run $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)
 
+# The peers of the interop tests are in it too, where they exist: without them their scenarios say so and are left out.
+LAB_PEERS := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),--with-peers)
+
 .PHONY: lab
-lab: bootstrap $(OXBOW) ## Soak over links with delay and loss: STREAMS= MIGRATIONS= LOSS= DELAY=25,60 CONNECTIONS= ONLY=soak
+lab: bootstrap $(OXBOW) ## Streams that move, over bad links and through NATs: ONLY=repeat RUNS=50 SIZE=MiB STREAMS= MIGRATIONS= LOSS= DELAY=25,60
+	@scripts/bootstrap --with-lab $(LAB_PEERS)
 	@Interop/lab/run $(if $(STREAMS),--streams $(STREAMS)) $(if $(MIGRATIONS),--migrations $(MIGRATIONS)) \
 		$(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(if $(LOSS),--loss $(LOSS)) $(if $(DELAY),--delay $(DELAY)) \
-		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(JSON_FLAG) $(LAB_ARGS)
+		$(if $(RELAY_LINK),--relay $(RELAY_LINK)) $(if $(HOME_LINK),--home $(HOME_LINK)) $(if $(SIZE),--size $(SIZE)) \
+		$(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(foreach name,$(ONLY),--only $(name)) $(JSON_FLAG) $(LAB_ARGS)
 
 .PHONY: bench
 bench: bootstrap ## Measure speed beside references in the same run: SECONDS=per measurement

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import queue
 import signal
@@ -14,6 +15,13 @@ from pathlib import Path
 
 Line = dict[str, object]
 _POLL = 0.01
+
+
+class StampedLine(Line):
+    """A line that a program has printed, with the time at which it was read."""
+
+    #: By `time.monotonic()`.
+    at: float = math.nan
 
 
 class ProgramError(Exception):
@@ -29,10 +37,10 @@ class Program:
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         self.name = name
         self.command = list(command)
-        self.lines: list[Line] = []
+        self.lines: list[StampedLine] = []
         self._stdout_log = folder / f"{name}.stdout"
         self._stderr_log = folder / f"{name}.stderr"
-        self._incoming: queue.Queue[Line | None] = queue.Queue()
+        self._incoming: queue.Queue[StampedLine | None] = queue.Queue()
         with open(self._stderr_log, "wb") as stderr:
             self._process = subprocess.Popen(
                 self.command,
@@ -62,15 +70,18 @@ class Program:
             for raw in self._process.stdout:
                 log.write(raw)
                 log.flush()
+                now = time.monotonic()
                 try:
-                    line = json.loads(raw)
+                    parsed = json.loads(raw)
                 except ValueError:
                     continue  # not for us: the log has it
-                if isinstance(line, dict):
+                if isinstance(parsed, dict):
+                    line = StampedLine(parsed)
+                    line.at = now
                     self._incoming.put(line)
         self._incoming.put(None)
 
-    def _next(self, deadline: float) -> Line | None:
+    def _next(self, deadline: float) -> StampedLine | None:
         try:
             line = self._incoming.get(timeout=max(deadline - time.monotonic(), _POLL))
         except queue.Empty:
@@ -81,7 +92,7 @@ class Program:
         self.lines.append(line)
         return line
 
-    def await_line(self, what: str, matches: Callable[[Line], bool], timeout: float) -> Line:
+    def await_line(self, what: str, matches: Callable[[Line], bool], timeout: float) -> StampedLine:
         """The next line that matches; lines before it are kept in `lines`."""
         deadline = time.monotonic() + timeout
         while True:

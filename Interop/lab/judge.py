@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.options import LinkPlan
+from lab.options import Wire
 
 Figures = Mapping[str, object]
 
@@ -34,7 +34,7 @@ def part(figures: Figures, name: str) -> Figures:
     return value if isinstance(value, Mapping) else {}
 
 
-def delay(plan: LinkPlan, round_trips: Sequence[float], sent: int) -> Check:
+def delay(plan: Wire, round_trips: Sequence[float], sent: int) -> Check:
     """Whether the emulated delay is what was asked for: a fast packet takes it and little more."""
     least = min(round_trips, default=float("nan"))
     passed = plan.round_trip <= least <= plan.round_trip * 1.15 + 3 + 2 * plan.jitter
@@ -42,7 +42,7 @@ def delay(plan: LinkPlan, round_trips: Sequence[float], sent: int) -> Check:
     return Check(f"{plan.device}: delay", passed, detail)
 
 
-def loss(plan: LinkPlan, counts: Figures) -> Check:
+def loss(plan: Wire, counts: Figures) -> Check:
     """Whether packets were lost as asked for, within what chance does to so many."""
     lost = sum(number(part(counts, way), "lost") for way in ("a_to_b", "b_to_a"))
     through = sum(number(part(counts, way), "packets") for way in ("a_to_b", "b_to_a"))

@@ -1,6 +1,7 @@
 // linkem: one link between two network namespaces, with delay, jitter, loss, a bounded rate and a bounded queue in each direction.
 //
 //   linkem NAMESPACE_A NAMESPACE_B DEVICE [--delay MS] [--jitter MS] [--loss PERCENT] [--rate MBIT] [--queue PACKETS] [--seed N]
+//         [--report SECONDS]
 //
 // It stands in for netem where the kernel has none. Each end is a TUN device called DEVICE in its namespace (as under
 // /run/netns): IP packets, no Ethernet, so that no ARP or neighbour discovery is lost and every loss is a packet's. The caller
@@ -10,6 +11,8 @@
 // the process; its last line counts what went each way:
 //
 //   {"event": "counts", "a_to_b": {"packets": 1, "bytes": 1, "lost": 0, "overflowed": 0, "cut": 0}, "b_to_a": {...}}
+//
+// With --report the same comes every so many seconds, as {"event": "traffic", "seconds": 1.5, ...}: by the clock CLOCK_MONOTONIC.
 //
 // Packets of one direction never overtake each other, with jitter neither: TCP would take that for loss.
 #define _GNU_SOURCE
@@ -51,6 +54,7 @@ struct direction {
 
 struct link {
     double delay, jitter, loss, bytes_per_second;  // seconds; share of packets; 0 is without bound
+    double report, next_report;  // seconds; 0 is never
     int queue;
     bool is_cut;
     uint64_t random;
@@ -139,7 +143,7 @@ static void deliver(struct link *link, struct direction *way, int device) {
 }
 
 static void set_timer(const struct link *link, int timer) {
-    double next = INFINITY;
+    double next = link->report > 0 ? link->next_report : INFINITY;
     for (int i = 0; i < 2; i++) {
         const struct direction *way = &link->directions[i];
         if (way->count > 0) next = fmin(next, way->ring[way->head].due);
@@ -155,9 +159,9 @@ static void set_timer(const struct link *link, int timer) {
     timerfd_settime(timer, TFD_TIMER_ABSTIME, &setting, NULL);
 }
 
-static void print_counts(const struct link *link) {
+static void print_counts(const struct link *link, const char *event) {
     static const char *const names[2] = {"a_to_b", "b_to_a"};
-    printf("{\"event\": \"counts\"");
+    printf("{\"event\": \"%s\", \"seconds\": %.6f", event, now());
     for (int i = 0; i < 2; i++) {
         const struct direction *way = &link->directions[i];
         printf(", \"%s\": {\"packets\": %lu, \"bytes\": %lu, \"lost\": %lu, \"overflowed\": %lu, \"cut\": %lu}", names[i],
@@ -165,6 +169,12 @@ static void print_counts(const struct link *link) {
     }
     printf("}\n");
     fflush(stdout);
+}
+
+static void report_when_due(struct link *link) {
+    if (link->report <= 0 || now() < link->next_report) return;
+    print_counts(link, "traffic");
+    link->next_report = now() + link->report;
 }
 
 static double number(const char *text, double least, double most) {
@@ -185,6 +195,7 @@ static void read_options(struct link *link, int count, char **arguments) {
         else if (strcmp(name, "--loss") == 0) link->loss = number(value, 0, 100) / 100;
         else if (strcmp(name, "--rate") == 0) link->bytes_per_second = number(value, 0, 1e5) * 1e6 / 8;
         else if (strcmp(name, "--queue") == 0) link->queue = (int)number(value, 1, 1e5);
+        else if (strcmp(name, "--report") == 0) link->report = number(value, 0, 3600);
         else if (strcmp(name, "--seed") == 0) link->random = (uint64_t)number(value, 0, 9e15);
         else {
             fprintf(stderr, "linkem: unknown option %s\n", name);
@@ -209,7 +220,7 @@ static bool obey(struct link *link, int signals, bool has_input_ended) {
 int main(int count, char **arguments) {
     if (count < 4 || (count - 4) % 2 != 0) {
         fprintf(stderr, "usage: linkem NAMESPACE_A NAMESPACE_B DEVICE [--delay MS] [--jitter MS] [--loss PERCENT] "
-                        "[--rate MBIT] [--queue PACKETS] [--seed N]\n");
+                        "[--rate MBIT] [--queue PACKETS] [--seed N] [--report SECONDS]\n");
         return 2;
     }
     struct link link = {.queue = 4000, .random = 1};
@@ -237,6 +248,7 @@ int main(int count, char **arguments) {
         if (!obey(&link, signals, files[4].revents != 0)) break;
         uint64_t expirations;
         if (read(timer, &expirations, sizeof expirations) < 0 && errno != EAGAIN) fail("timer");
+        report_when_due(&link);
         for (int i = 0; i < 2; i++) {
             static unsigned char bytes[MAXIMUM_PACKET];
             for (int turn = 0; turn < PACKETS_PER_TURN; turn++) {
@@ -247,6 +259,6 @@ int main(int count, char **arguments) {
             deliver(&link, &link.directions[i], devices[1 - i]);
         }
     }
-    print_counts(&link);
+    print_counts(&link, "counts");
     return 0;
 }

@@ -1,177 +1,37 @@
-"""What happens in the lab."""
+"""The scenarios of the lab by name, and what each needs beyond network namespaces."""
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from harness.process import Line, Program, ProgramError
-from lab import judge
-from lab.judge import Check
-from lab.network import Link, Network
-from lab.options import LinkPlan, Options
-
-INTEROP = Path(__file__).resolve().parent.parent
-PINGS = 50
-#: Seconds from one proof of a connection's life to the next in the scenario `cable`, and that it may take.
-KEEP_ALIVE = 2.0
+from lab import nat
+from lab.lab import Lab, Outcome
+from lab.reference import reference
+from lab.soak import cable, soak
 
 
-@dataclass
-class Outcome:
-    """What a scenario has shown, and its figures."""
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario, and what has to be there for it."""
 
-    checks: list[Check]
-    figures: dict[str, object]
+    run: Callable[[Lab], Outcome]
+    has_nats: bool = False
+    peers: tuple[str, ...] = ()
+    #: Whether it runs when no scenario is named.
+    is_usual: bool = True
 
-
-class Scene:
-    """A network, with a soak's two ends in it."""
-
-    def __init__(self, network: Network, oxbow: Path, options: Options, say: Callable[[str], None]) -> None:
-        self.network, self.oxbow, self.options, self.say = network, oxbow, options, say
-
-    def probe(self, link: Link) -> Check:
-        """Measures a link before anything else uses it."""
-        program = self.network.program(
-            f"probe-{link.plan.device}",
-            0,
-            ["python3", "-B", "-m", "lab.probe", link.plan.address(1), str(PINGS)],
-            {**os.environ, "PYTHONPATH": str(INTEROP)},
-        )
-        line = program.await_line("round trips", lambda line: "round_trips_ms" in line, 30)
-        times = line["round_trips_ms"]
-        assert isinstance(times, list)
-        return judge.delay(link.plan, times, PINGS)
-
-    def listen(self, plans: Sequence[LinkPlan], arguments: Sequence[str]) -> tuple[Program, list[str]]:
-        """Starts the end that is dialled, and tells its address on each link."""
-        where = [f"/{'ip6' if plan.is_ipv6 else 'ip4'}/{plan.address(1)}/tcp/0" for plan in plans]
-        listen = [part for address in where for part in ("--listen", address)]
-        command = [str(self.oxbow), "soak", "listen", "--ephemeral", "--once", "--json", *listen, *arguments]
-        program = self.network.program("listener", 1, command, os.environ)
-        line = program.await_line("addresses", lambda line: line.get("event") == "listening", 30)
-        known = line["addrs"]
-        assert isinstance(known, list)
-        wanted = [next((a for a in known if f"/{plan.address(1)}/" in a), None) for plan in plans]
-        if None in wanted:
-            raise ProgramError(f"the listener has no address on some link: {known}")
-        return program, [str(address) for address in wanted]
-
-    def dial(self, addresses: Sequence[str], arguments: Sequence[str]) -> Program:
-        """Starts the end that conducts."""
-        command = [str(self.oxbow), "soak", "dial", *addresses, "--json", "--timeout", str(self.options.timeout), *arguments]
-        return self.network.program("dialer", 0, command, os.environ)
-
-    def follow(self, dialer: Program, on_line: Callable[[Line], None] = lambda line: None) -> Line:
-        """Waits for the dialer's result, and shows how far it is meanwhile."""
-        deadline = time.monotonic() + self.options.timeout + 60
-        while True:
-            line = dialer.await_line("a result", lambda line: True, deadline - time.monotonic())
-            if "ok" in line:
-                return line
-            if line.get("event") == "progress":
-                self.say(f"  {line.get('seconds'):.0f} s: {line.get('migrations')} of {line.get('of')} migrations")
-            on_line(line)
-
-    def close(self, listener: Program, dialer: Program) -> Check:
-        """Waits for both processes to end by themselves."""
-        name = "both processes ended by themselves"
-        try:
-            statuses = [dialer.await_exit(30), listener.await_exit(60)]
-        except ProgramError as error:
-            return Check(name, False, str(error))
-        return Check(name, statuses == [0, 0], f"status {statuses[0]} and {statuses[1]}")
-
-    def counts(self) -> tuple[list[Check], dict[str, object]]:
-        """Ends the links: what they lost, and all that they counted."""
-        counts = {link.plan.device: link.stop() for link in self.network.links}
-        return [judge.loss(link.plan, counts[link.plan.device]) for link in self.network.links], dict(counts)
+    def obstacles(self, peers: Path) -> list[str]:
+        """Why this scenario can't run here, each with what to do; empty when it can."""
+        found = nat.obstacles() if self.has_nats else []
+        wanted = {"go": peers / "bin/p2pd", "py": peers / "venv/bin/python"}
+        missing = [name for name in self.peers if not wanted[name].exists()]
+        return found + [f"the {name} peer isn't installed: scripts/bootstrap --with-peers" for name in missing]
 
 
-def soak(scene: Scene) -> Outcome:
-    """Many streams that move many times, without any fault but loss and delay."""
-    options = scene.options
-    plans = [link.plan for link in scene.network.links]
-    checks = [scene.probe(link) for link in scene.network.links]
-    listener, addresses = scene.listen(plans, [])
-    dialer = scene.dial(
-        addresses,
-        [
-            *("--streams", str(options.streams), "--migrations", str(options.migrations)),
-            *("--connections", str(options.connections), "--concurrent", str(options.concurrent)),
-            *("--seed", str(options.seed)),
-        ],
-    )
-    result = scene.follow(dialer)
-    ending = scene.close(listener, dialer)
-    losses, counts = scene.counts()
-    checks += losses + judge.soak(result, options.streams, options.migrations) + [ending]
-    return Outcome(checks, {"result": result, "links": counts})
-
-
-def cable(scene: Scene) -> Outcome:
-    """The second link goes dead while streams move: nobody is told, packets just stop to arrive."""
-    options = scene.options
-    streams, migrations = min(options.streams, 100), 20
-    plans = [link.plan for link in scene.network.links]
-    dead = scene.network.links[1]
-    dead_slots = {slot for slot in range(options.connections) if slot % len(plans) == 1}
-    listener, addresses = scene.listen(plans, ["--keep-alive", str(KEEP_ALIVE)])
-    dialer = scene.dial(
-        addresses,
-        [
-            *("--streams", str(streams), "--migrations", str(migrations), "--connections", str(options.connections)),
-            *("--concurrent", "16", "--pace", "0.2", "--seed", str(options.seed)),
-            *("--survive", "--keep-alive", str(KEEP_ALIVE)),
-        ],
-    )
-    pulled: list[float] = []
-    connections_after: dict[int, float] = {}
-    streams_after: list[float] = []
-
-    def watch(line: Line) -> None:
-        if line.get("phase") == "warm":
-            dead.cut()
-            pulled.append(time.monotonic())
-            scene.say(f"  pulled the cable of {dead.plan.device}")
-        if not pulled:
-            return
-        after = time.monotonic() - pulled[0]
-        if line.get("event") == "streams-lost":
-            streams_after.append(after)
-            scene.say(f"  after {after:.1f} s {line.get('streams_lost')} streams are lost")
-        if line.get("event") == "connection-lost":
-            slot = line.get("slot")
-            assert isinstance(slot, int)
-            connections_after[slot] = after
-            scene.say(f"  after {after:.1f} s connection {slot} is gone: {line.get('error')}")
-
-    result = scene.follow(dialer, watch)
-    ending = scene.close(listener, dialer)
-    _, counts = scene.counts()
-    # A ping goes out after the one interval and is given up after the other; some more for a busy machine.
-    checks = judge.cable(
-        result,
-        streams,
-        migrations,
-        dead_slots,
-        connections_after,
-        streams_after[-1] if streams_after else float("nan"),
-        limit=2 * KEEP_ALIVE + 2,
-    )
-    after = {"connections_lost_after": connections_after, "streams_lost_after": streams_after}
-    return Outcome(checks + [ending], {"result": result, "links": counts, **after})
-
-
-def plans_for(name: str, options: Options) -> tuple[LinkPlan, ...]:
-    """The links of a scenario: one that can be pulled must not be the only one."""
-    if name == "cable" and len(options.links) == 1:
-        return options.links + (replace(options.links[0], number=1),)
-    return options.links
-
-
-SCENARIOS: dict[str, Callable[[Scene], Outcome]] = {"soak": soak, "cable": cable}
+SCENARIOS = {
+    "soak": Scenario(soak),
+    "cable": Scenario(cable),
+    "reference": Scenario(reference, has_nats=True, peers=("go", "py"), is_usual=False),
+}

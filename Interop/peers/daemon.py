@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import wire
@@ -26,6 +27,18 @@ _IDENTIFY, _CONNECT, _STREAM_OPEN, _STREAM_HANDLER, _LIST_PEERS = 0, 1, 2, 3, 5
 Handler = Callable[[socket.socket], None]
 
 
+@dataclass(frozen=True)
+class DaemonConnection:
+    """A connection of the daemon's."""
+
+    peer: str
+    address: str
+
+    @property
+    def is_relayed(self) -> bool:
+        return "/p2p-circuit" in self.address
+
+
 class DaemonError(Exception):
     """The daemon did not start, or refused a request."""
 
@@ -37,17 +50,21 @@ def _die_with_parent() -> None:
 
 
 class Daemon:
-    """A running `p2pd`. Use it as a context manager: it ends the process and removes its sockets."""
+    """A running `p2pd`. Use it as a context manager: it ends the process and removes its sockets.
 
-    def __init__(self, binary: Path, listen: Sequence[str], flags: Sequence[str] = ()) -> None:
+    What the daemon logs is shown when it doesn't start; with `logs` it goes to standard error instead.
+    """
+
+    def __init__(self, binary: Path, listen: Sequence[str], flags: Sequence[str] = (), logs: bool = False) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="p2pd-"))
         self._control = str(self._folder / "control")
         self._handlers = 0
         command = [str(binary), "-listen", "/unix" + self._control]
         command += ["-hostAddrs", ",".join(listen)] if listen else ["-noListenAddrs"]
         with open(self._folder / "log", "wb") as log:
+            output = sys.stderr.fileno() if logs else log
             self._process = subprocess.Popen(
-                [*command, *flags], stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent
+                [*command, *flags], stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=_die_with_parent
             )
         try:
             self.peer_id, self.addresses = self._await_start()
@@ -115,17 +132,34 @@ class Daemon:
         )
         self._ask(wire.encode_message((1, _CONNECT), (2, body)))
 
-    def connected_peers(self) -> list[str]:
-        """The peers that the daemon has a connection to."""
+    def connections(self) -> list[DaemonConnection]:
+        """The daemon's connections, in no order; it names a peer once for each."""
         answer = self._ask(wire.encode_message((1, _LIST_PEERS)))
         peers = (wire.decode_message(raw) for raw in wire.all_bytes(answer, 6))
-        return [wire.encode_base58(wire.first_bytes(peer, 1) or b"") for peer in peers]
+        return [
+            DaemonConnection(wire.encode_base58(wire.first_bytes(peer, 1) or b""), wire.decode_multiaddr(address))
+            for peer in peers
+            for address in wire.all_bytes(peer, 2) or [b""]
+        ]
+
+    def connected_peers(self) -> list[str]:
+        """The peers that the daemon has a connection to."""
+        return [connection.peer for connection in self.connections()]
+
+    def advertised(self) -> list[str]:
+        """The addresses that the daemon tells others, as they are now."""
+        return self._identify()[1]
 
     def open_stream(self, peer: str, protocol: str) -> socket.socket:
         """Opens a stream; the socket is its two directions. Shutting one down closes both: the daemon's own limit."""
+        return self.open_stream_somewhere(peer, protocol)[0]
+
+    def open_stream_somewhere(self, peer: str, protocol: str) -> tuple[socket.socket, str]:
+        """Opens a stream, and tells the peer's address on the connection that the daemon has chosen for it."""
         body = wire.encode_message((1, wire.decode_peer_id(peer)), (2, protocol), (3, _DIAL_TIMEOUT))
-        _, stream = self._request(wire.encode_message((1, _STREAM_OPEN), (3, body)))
-        return stream
+        answer, stream = self._request(wire.encode_message((1, _STREAM_OPEN), (3, body)))
+        info = wire.decode_message(wire.first_bytes(answer, 3) or b"")
+        return stream, wire.decode_multiaddr(wire.first_bytes(info, 2) or b"")
 
     def handle(self, protocol: str, handler: Handler) -> None:
         """Serves `protocol`: every incoming stream runs `handler` on a thread of its own."""

@@ -67,7 +67,7 @@ def _daemon(options: contract.Options) -> Iterator[Daemon]:
 
 
 def _listen(daemon: Daemon) -> int:
-    daemon.handle(contract.ECHO, _serve_echo)
+    daemon.handle(contract.ECHO, serve_echo)
     daemon.handle(contract.XFER, _serve_xfer)
     suffix = f"/p2p/{daemon.peer_id}"
     addresses = [address if address.endswith(suffix) else address + suffix for address in daemon.addresses]
@@ -76,7 +76,8 @@ def _listen(daemon: Daemon) -> int:
     return 0
 
 
-def _serve_echo(stream: socket.socket) -> None:
+def serve_echo(stream: socket.socket) -> None:
+    """Echoes until the end, and reports it."""
     progress = contract.Progress(contract.ECHO)
     try:
         while data := stream.recv(contract.CHUNK):
@@ -136,7 +137,7 @@ def _ping(daemon: Daemon, peer: str, count: int) -> tuple[bool, dict[str, object
     return True, {"rtt_ms": times}
 
 
-def _echo_on(stream: socket.socket, total: int) -> contract.Echo:
+def echo_on(stream: socket.socket, total: int) -> contract.Echo:
     """Sends `total` bytes while it reads as many back."""
     echo = contract.Echo(total)
     stream.settimeout(_IO_TIMEOUT)
@@ -159,7 +160,7 @@ def _echo_on(stream: socket.socket, total: int) -> contract.Echo:
 
 def _echo(daemon: Daemon, peer: str, total: int) -> tuple[bool, dict[str, object]]:
     with daemon.open_stream(peer, contract.ECHO) as stream:
-        echo = _echo_on(stream, total)
+        echo = echo_on(stream, total)
     return echo.is_equal, {"bytes": echo.received, "sha256_equal": echo.is_equal, "half_close": False}
 
 
@@ -170,7 +171,7 @@ def _streams(daemon: Daemon, peer: str, count: int, total: int) -> tuple[bool, d
 
     def use(stream: socket.socket) -> None:
         with stream, contextlib.suppress(OSError, EOFError):
-            good.append(_echo_on(stream, total).is_equal)
+            good.append(echo_on(stream, total).is_equal)
 
     threads = [threading.Thread(target=use, args=(stream,), daemon=True) for stream in streams]
     for thread in threads:

@@ -12,28 +12,46 @@ from lab.judge import Check
 
 
 def plan(number: int = 0, delay: float = 25.0, loss: float = 1.0) -> options.LinkPlan:
-    return options.LinkPlan(number, delay, 0.0, loss, 0.0)
+    return options.LinkPlan(f"link{number}", delay, loss=loss, number=number)
+
+
+def parse(arguments: list[str]) -> options.Options:
+    return options.parse(["soak", "cable", "nat"], arguments)
 
 
 class OptionTests(unittest.TestCase):
     def test_one_link_for_each_delay_ipv6_in_turn(self) -> None:
-        parsed = options.parse(["--delay", "25,60,5.5", "--loss", "2"])
+        parsed = parse(["--delay", "25,60,5.5", "--loss", "2"])
         self.assertEqual([link.delay for link in parsed.links], [25, 60, 5.5])
         self.assertEqual([link.is_ipv6 for link in parsed.links], [False, True, False])
         self.assertEqual({link.loss for link in parsed.links}, {2})
         self.assertEqual(len({link.device for link in parsed.links}), 3)
-        self.assertEqual(parsed.scenarios, ("soak", "cable"))
-        self.assertEqual(options.parse(["--only", "cable"]).scenarios, ("cable",))
+        self.assertEqual(parsed.only, ())
+        self.assertEqual(parse(["--only", "cable", "--only", "nat"]).only, ("cable", "nat"))
 
     def test_addresses_of_a_link_are_of_one_network_and_of_no_other_links(self) -> None:
         self.assertEqual([plan(0).address(end) for end in (0, 1)], ["10.77.1.1", "10.77.1.2"])
         self.assertEqual([plan(1).address(end) for end in (0, 1)], ["fd77:2::1", "fd77:2::2"])
         self.assertEqual(len({plan(number).address(0) for number in range(16)}), 16)
 
+    def test_the_links_of_a_network_with_nats(self) -> None:
+        plan = parse(["--relay", "30,0.5,8", "--home", "5"]).nat_plan
+        self.assertEqual((plan.relay.delay, plan.relay.loss, plan.relay.rate), (30, 0.5, 8))
+        self.assertEqual((plan.home.delay, plan.home.loss, plan.home.rate), (5, 0, 0))
+        self.assertEqual(plan.nats, {"a": "cone", "b": "cone"})
+
+    def test_a_bounded_rate_has_a_queue_of_a_tenth_of_a_second(self) -> None:
+        self.assertEqual(options.Wire("w", rate=120).queue, 1000)
+        self.assertEqual(options.Wire("w", rate=1).queue, 50)
+        arguments = options.Wire("w", 20, loss=1).arguments()
+        self.assertEqual(arguments[arguments.index("--delay") + 1], "20")
+
     def test_wrong_arguments_are_refused(self) -> None:
-        for arguments in (["--delay", "x"], ["--delay", ""], ["--delay", "-1"], ["--loss", "100"], ["--only", "rain"]):
+        for arguments in (
+            ["--delay", "x"], ["--delay", ""], ["--delay", "-1"], ["--loss", "100"], ["--only", "rain"], ["--relay", "1,100"],
+        ):  # fmt: skip
             with self.subTest(arguments), redirect_stderr(io.StringIO()), self.assertRaises(SystemExit) as ended:
-                options.parse(arguments)
+                parse(arguments)
             self.assertEqual(ended.exception.code, 2)
 
 
