@@ -3,8 +3,8 @@
     python3 -m lab.mapping serve                 at each public host: tells whoever asks its address, and tries to come in there
     python3 -m lab.mapping ask ADDRESS...        behind a NAT: asks all of them from one local port
 
-`ask` prints {"local": PORT, "observed": [[ADDRESS, PORT], ...], "let_in": N}: how it looks to each server, and how many of them got
-through to it from a port that it hadn't written to: none, unless the NAT is an open door.
+`ask` prints {"local": PORT, "observed": [[ADDRESS, PORT], ...], "let_in": N}: how it looks to each server, and how many of them
+got through to it from a port that it hadn't written to: none, unless the NAT is an open door.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Two hosts, each behind a NAT router of its own, and a public network with a relay and a few more hosts in it.
 
-The picture is in README.md. The public addresses are of 11.0.0.0/8, which nobody outside of these namespaces can see: the ranges
-that are reserved for documentation and tests aren't public to go-libp2p, which then punches no hole.
+The picture is in README.md. The public addresses are of 11.0.0.0/8, which nobody outside of these namespaces can see: the
+ranges that are reserved for documentation and tests aren't public to go-libp2p, which then punches no hole.
 """
 
 from __future__ import annotations
@@ -116,6 +116,12 @@ class NatNetwork(Namespaces):
             self.ip(name, "addr", "add", f"{address}/24", "dev", device)
             self.ip(name, "link", "set", device, "up")
         self.ip(end, "route", "add", "default", "via", _GATEWAYS[end])
+
+    def block_direct_path(self) -> None:
+        """From now on nothing that one home sends to the other arrives, without an answer; the relay stays in reach of both."""
+        rules = "".join(f'iifname "wan-n{one}" oifname "wan-n{other}" drop; ' for one, other in ("ab", "ba"))
+        chain = f"chain forward {{ type filter hook forward priority 0; policy accept; {rules} }}"
+        run("ip", "netns", "exec", self.name("net"), "nft", "-f", "-", given=f"table ip blocked {{ {chain} }}\n")
 
     def measure(self) -> dict[str, dict[str, object]]:
         """Has each home ask two public hosts how it looks from there, and one of them try to come in unasked."""
