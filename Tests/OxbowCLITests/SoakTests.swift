@@ -16,13 +16,15 @@ import Testing
         fault: @escaping @Sendable (OxbowHost) async -> Void = { _ in }
     ) async throws -> SoakResult {
         var configuration = HostConfiguration()
-        configuration.prepareForSoak(keepAlive: nil)
+        configuration.prepareForSoak(keepAlive: nil, isUpgrade: plan.isUpgrade)
         let settings = configuration
         return try await withHost(identity: .generate(.ed25519), configuration: settings) { dialling in
             try await withHost(identity: .generate(.ed25519), configuration: settings) { listening in
                 let listener = SoakListener(listening, memory: looks(memory))
                 listener.serve()
-                let addresses = try await listening.listen(on: Multiaddr("/memory/0"))
+                var addresses = try await listening.listen(on: Multiaddr("/memory/0"))
+                // Better by the ranking of transports.
+                if plan.isUpgrade { addresses += try await listening.listen(on: Multiaddr("/ip4/127.0.0.1/tcp/0")) }
                 let dialer = SoakDialer(
                     plan: plan, host: dialling, peer: listening.id, addresses: addresses, limit: .seconds(120),
                     view: SoakView(isJSON: false), memory: looks(memory))
@@ -71,6 +73,29 @@ import Testing
         #expect(try await soak(plan).shortcomings == [])
     }
 
+    @Test func everyStreamMovesByItselfToABetterConnection() async throws {
+        var plan = SoakPlan()
+        (plan.streams, plan.migrations, plan.connections, plan.pace) = (30, 0, 1, 0.02)
+        plan.isUpgrade = true
+        let result = try await soak(plan)
+        #expect(result.shortcomings == [])
+        #expect(result.migrations == 30)
+        for side in [result.dialer, result.listener] {
+            #expect(side.gapMilliseconds.count == 2 && side.gapMilliseconds.allSatisfy { $0 > 0 })
+            #expect(side.tally.moves == 0, "nobody asked for it")
+        }
+    }
+
+    @Test func anUpgradeHasItsOwnConnections() {
+        var plan = SoakPlan()
+        plan.isUpgrade = true
+        #expect(plan.problem?.contains("--upgrade") == true)
+        (plan.migrations, plan.connections) = (0, 1)
+        #expect(plan.problem == nil)
+        plan.isUpgrade = false
+        #expect(plan.problem?.contains("--connections") == true)
+    }
+
     @Test func memoryThatGrowsIsAShortcomingOfBothEnds() async throws {
         var plan = SoakPlan()
         (plan.streams, plan.migrations, plan.connections, plan.pace) = (5, 4, 2, 0.02)
@@ -86,7 +111,7 @@ import Testing
             for await event in listening.events() {
                 guard case .streamMigrated(let dialer, _, _) = event else { continue }
                 // Not the first one, on which the ends talk.
-                listening.peer(dialer)?.connections.last?.abort()
+                listening.peer(dialer)?.connections.max { $0.id < $1.id }?.abort()
                 break
             }
         }
@@ -105,7 +130,7 @@ import Testing
             try await soak(plan) { listening in
                 for await event in listening.events() {
                     guard case .streamMigrated(let dialer, _, _) = event else { continue }
-                    listening.peer(dialer)?.connections.last?.abort()
+                    listening.peer(dialer)?.connections.max { $0.id < $1.id }?.abort()
                     break
                 }
             }

@@ -17,6 +17,7 @@ struct InteropDialer: Sendable {
         case .echo: try await echo()
         case .streams: try await streams(count)
         case .vanish: try await vanish()
+        case .upgrade: try await upgrade()
         }
     }
 
@@ -92,6 +93,33 @@ struct InteropDialer: Sendable {
                 ("typed_error", .string(ending)), ("connections_left", .int(Int64(census.connections))),
                 ("streams_left", .int(Int64(census.streams))),
             ])
+    }
+
+    /// A stream on the relay, one more when a direct connection stands, and what became of the first.
+    private func upgrade() async throws -> InteropResult {
+        let began = ContinuousClock.now
+        let first = try await host.open(to: peer.id, [Interop.echo])
+        let firstRelayed = first.connection?.isRelayed ?? false
+        var isEqual = try await first.exchangeEcho(bytes, isHalfClosing: false).isEqual
+        var upgradedAfter: Double?
+        while upgradedAfter == nil, began.duration(to: .now) < .seconds(30) {
+            if peer.connections.contains(where: { !$0.path.isRelayed }) {
+                upgradedAfter = began.duration(to: .now).seconds
+            } else {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+        let second = try await host.open(to: peer.id, [Interop.echo])
+        isEqual = try await second.exchangeEcho(bytes, isHalfClosing: false).isEqual && isEqual
+        let firstIsAlive = try await first.exchangeEcho(bytes, isHalfClosing: false).isEqual
+        let fields: [(String, JSON)] = [
+            ("upgraded_after", upgradedAfter.map(JSON.rounded) ?? .null), ("first_relayed", .bool(firstRelayed)),
+            ("first_alive", .bool(firstIsAlive)), ("first_moved", .bool(first.migrationCount > 0)),
+            ("second_relayed", .bool(second.connection?.isRelayed ?? true)),
+        ]
+        first.close()
+        second.close()
+        return InteropResult(ok: isEqual, fields: fields)
     }
 
     private func echoForever(_ stream: OxbowStream) async throws {

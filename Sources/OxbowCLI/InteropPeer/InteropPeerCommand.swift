@@ -25,14 +25,19 @@ struct InteropOptions: ParsableArguments {
 
     @Option var security = SecurityProtocol.noise
     @Option var keyType = Key.ed25519
-    @Option(transform: Multiaddr.parse) var listen: Multiaddr?
+    @Option(transform: Multiaddr.parse) var listen: [Multiaddr] = []
+    /// Hosts to know before anything else: they tell what this one looks like from outside.
+    @Option(transform: PeerAddress.parse) var also: [PeerAddress] = []
 
     func withHost<Value: Sendable>(_ body: (OxbowHost) async throws -> Value) async throws -> Value {
         var configuration = HostConfiguration()
         configuration.security = [security]
         configuration.swarm.policy = .manual
         return try await Oxbow.withHost(identity: .generate(keyType.type), configuration: configuration) { host in
-            try await host.listen(on: listen ?? Multiaddr("/ip4/127.0.0.1/tcp/0"))
+            let addresses = try listen.isEmpty ? [Multiaddr("/ip4/127.0.0.1/tcp/0")] : listen
+            for address in addresses where !address.isRelayed { try await host.listen(on: address) }
+            for known in also { _ = try await host.connect(to: known.peer, at: [known.address]) }
+            for relay in addresses where relay.isRelayed { try await host.listen(on: relay) }
             return try await body(host)
         }
     }
@@ -56,7 +61,7 @@ struct InteropDialCommand: AsyncParsableCommand, Sendable {
     static let configuration = CommandConfiguration(commandName: "dial")
 
     enum Case: String, ExpressibleByArgument, CaseIterable, Sendable {
-        case identify, ping, echo, streams, vanish
+        case identify, ping, echo, streams, vanish, upgrade
     }
 
     @OptionGroup var options: InteropOptions

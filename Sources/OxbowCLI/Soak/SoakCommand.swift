@@ -25,6 +25,8 @@ struct SoakOptions: ParsableArguments {
             "Prove each connection's life every so many seconds, and give it up when that takes as long again.",
             valueName: "seconds"))
     var keepAlive: Double?
+    @Flag(help: "Let streams move by themselves, once a better connection stands. For both ends.")
+    var upgrade = false
 
     func validate() throws {
         if let keepAlive, !(0.1...3_600).contains(keepAlive) {
@@ -34,7 +36,7 @@ struct SoakOptions: ParsableArguments {
 
     func configuration(_ options: HostOptions) -> HostConfiguration {
         var configuration = options.configuration
-        configuration.prepareForSoak(keepAlive: keepAlive)
+        configuration.prepareForSoak(keepAlive: keepAlive, isUpgrade: upgrade)
         return configuration
     }
 }
@@ -107,15 +109,18 @@ struct SoakListenCommand: OxbowSubcommand {
 struct SoakDialCommand: OxbowSubcommand {
     static let configuration = CommandConfiguration(
         commandName: "dial", abstract: "Soak with a peer that runs 'oxbow soak listen'.",
-        discussion: "Connections are opened at the given addresses in turn.")
+        discussion: """
+            Connections are opened at the given addresses in turn. With --upgrade all streams begin on a connection to the first address; \
+            then one to the second is opened, which must be better, and the streams have to move there by themselves.
+            """)
 
     @OptionGroup var dialing: DialOptions
     @Option(help: "How many streams, 1 to 4096.")
     var streams = 1_000
-    @Option(help: "How often each stream moves.")
-    var migrations = 100
-    @Option(help: "How many connections, 2 to 16.")
-    var connections = 4
+    @Option(help: "How often each stream moves. (default: 100)")
+    var migrations: Int?
+    @Option(help: "How many connections, 2 to 16. (default: 4)")
+    var connections: Int?
     @Option(help: "How many migrations each end has under way at once, 1 to 1024.")
     var concurrent = 128
     @Option(help: ArgumentHelp("How much one write has, up to 16KiB.", valueName: "bytes"))
@@ -134,12 +139,16 @@ struct SoakDialCommand: OxbowSubcommand {
 
     private var plan: SoakPlan {
         SoakPlan(
-            streams: streams, migrations: migrations, connections: connections, concurrent: concurrent,
-            bytes: Int(clamping: bytes.value), pace: pace, seed: seed, isSurviving: survive)
+            streams: streams, migrations: migrations ?? (soak.upgrade ? 0 : 100),
+            connections: connections ?? (soak.upgrade ? 1 : 4), concurrent: concurrent,
+            bytes: Int(clamping: bytes.value), pace: pace, seed: seed, isSurviving: survive, isUpgrade: soak.upgrade)
     }
 
     func validate() throws {
         if let problem = plan.problem { throw ValidationError(problem) }
+        if soak.upgrade, dialing.addresses.count != 2 {
+            throw ValidationError("--upgrade takes two addresses: where streams begin, and a better one")
+        }
         guard (1...604_800).contains(timeout) else { throw ValidationError("--timeout is 1 to 604800 seconds") }
     }
 

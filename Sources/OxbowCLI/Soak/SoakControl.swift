@@ -16,6 +16,8 @@ enum SoakMessage: Codable, Sendable, Equatable {
     case allow(Int)
     /// Measure your memory.
     case measure
+    /// From now on look for the longest time in which nothing comes on a stream.
+    case watchGaps
     /// Every stream has ended: report.
     case finish
 

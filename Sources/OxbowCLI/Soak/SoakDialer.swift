@@ -17,20 +17,19 @@ struct SoakDialer: Sendable {
 
     /// Opens everything, soaks, ends everything and tells what it saw.
     func run() async throws -> SoakResult {
-        var connections: [Connection] = []
-        for number in 0..<plan.connections {
-            connections.append(try await host.connectAgain(to: peer, at: [addresses[number % addresses.count]]))
-        }
+        let connections = try await connect()
         guard let peer = host.peer(peer) else { throw SoakError.peerVanished }
         try peer.require(Soak.control, command: "oxbow soak listen")
         guard peer.supportsMigration else { throw SoakError.noMigration }
         view.phase("connected", [("connections", .int(Int64(connections.count)))])
 
-        let control = try await host.open(to: peer.id, [Soak.control], on: connections[0], isMigratable: false)
+        // In an upgrade nothing may stay behind.
+        let control = try await host.open(
+            to: peer.id, [Soak.control], on: connections[0], isMigratable: plan.isUpgrade)
         do {
             var result = try await soak(control, connections)
             control.close()
-            for connection in connections { connection.close() }
+            for connection in peer.connections { connection.close() }
             let left = await host.soakIsOver()
             if !left.isZero { throw CommandFailure(.failed, "something is left at the dialer: \(left)") }
             result.dialer.memory.closed = try await memory()
@@ -89,6 +88,19 @@ struct SoakDialer: Sendable {
 
     // MARK: Before the first byte
 
+    private func connect() async throws -> [Connection] {
+        guard !plan.isUpgrade else {
+            // Not one that is kept: it is to be closed when nothing is on it any more.
+            let peer = try await host.connect(to: peer, at: [addresses[0]])
+            return Array(peer.connections.prefix(1))
+        }
+        var connections: [Connection] = []
+        for number in 0..<plan.connections {
+            connections.append(try await host.connectAgain(to: peer, at: [addresses[number % addresses.count]]))
+        }
+        return connections
+    }
+
     /// Agrees on the plan and on the connections' numbers.
     private func prepare(
         _ control: OxbowStream, _ connections: [Connection], _ session: SoakSession
@@ -101,7 +113,8 @@ struct SoakDialer: Sendable {
         case let other?: throw SoakError.unexpectedMessage("\(other)")
         case nil: throw SoakError.peerVanished
         }
-        for (slot, connection) in connections.enumerated() {
+        // In an upgrade connections come and go.
+        for (slot, connection) in connections.enumerated() where !plan.isUpgrade {
             session.setSlot(slot, connection.id)
             try await host.withStream(to: peer, [Soak.slot], on: connection, isMigratable: false) { stream in
                 try await stream.outbound.write([UInt8(slot)])
@@ -182,11 +195,40 @@ struct SoakDialer: Sendable {
         }
     }
 
+    /// Measures both ends.
+    private func measure(_ control: OxbowStream, _ replies: AsyncStream<SoakMessage>) async throws -> UInt64? {
+        try await Soak.send(.measure, on: control)
+        let own = try await memory()
+        guard case .memory? = await first(of: replies) else { throw SoakError.peerVanished }
+        return own
+    }
+
     private func conduct(
         _ control: OxbowStream, _ session: SoakSession, _ replies: AsyncStream<SoakMessage>
     ) async throws -> SoakResult {
+        try await Soak.send(.opened, on: control)
+        guard case .opened? = await first(of: replies) else { throw SoakError.peerVanished }
+        view.phase("open", [("streams", .int(Int64(plan.streams)))])
+        let (seconds, measured) =
+            try await plan.isUpgrade ? upgrade(control, session, replies) : move(control, session, replies)
+        view.phase("moved", [("migrations", .int(Int64(session.tally.moves)))])
+        await session.endAll()
+        try await session.ended.wait(for: plan.streams)
+        try await Soak.send(.finish, on: control)
+        guard case .report(let theirs)? = await first(of: replies) else { throw SoakError.peerVanished }
+        let left = await host.soakCensus(plan)
+        let own = SoakSideReport(session, left: left, memory: measured)
+        session.forgetStreams()
+        return SoakResult(plan: plan, dialer: own, listener: theirs, seconds: seconds)
+    }
+
+    /// Moves the streams as often as planned.
+    ///
+    /// - Returns: the seconds that this took.
+    private func move(
+        _ control: OxbowStream, _ session: SoakSession, _ replies: AsyncStream<SoakMessage>
+    ) async throws -> (Double, SoakMemory) {
         let clock = ContinuousClock()
-        var measured = SoakMemory()
         var seconds = 0.0
 
         /// Moves all streams up to `number`, and measures both ends.
@@ -196,27 +238,44 @@ struct SoakDialer: Sendable {
             try await Soak.send(.allow(number), on: control)
             try await session.phase.wait(for: number)
             seconds += (clock.now - began).seconds
-            try await Soak.send(.measure, on: control)
-            let own = try await memory()
-            guard case .memory? = await first(of: replies) else { throw SoakError.peerVanished }
-            return own
+            return try await measure(control, replies)
         }
 
-        try await Soak.send(.opened, on: control)
-        guard case .opened? = await first(of: replies) else { throw SoakError.peerVanished }
-        view.phase("open", [("streams", .int(Int64(plan.streams)))])
+        var measured = SoakMemory()
         measured.start = try await move(upTo: plan.warmUp)
         view.phase("warm", [("migrations", .int(Int64(session.tally.moves)))])
         measured.end = try await move(upTo: plan.migrations)
-        view.phase("moved", [("migrations", .int(Int64(session.tally.moves)))])
-        await session.endAll()
-        try await session.ended.wait(for: plan.streams)
-        try await Soak.send(.finish, on: control)
-        guard case .report(let theirs)? = await first(of: replies) else { throw SoakError.peerVanished }
-        let left = await host.soakCensus(control: true)
-        let own = SoakSideReport(session, left: left, memory: measured)
-        session.forgetStreams()
-        return SoakResult(plan: plan, dialer: own, listener: theirs, seconds: seconds)
+        return (seconds, measured)
+    }
+
+    /// Opens the better connection, and waits until every stream has moved there by itself.
+    ///
+    /// - Returns: the seconds from the beginning of the dial until the last stream had moved.
+    private func upgrade(
+        _ control: OxbowStream, _ session: SoakSession, _ replies: AsyncStream<SoakMessage>
+    ) async throws -> (Double, SoakMemory) {
+        func watchGaps() async throws {
+            try await Soak.send(.watchGaps, on: control)
+            session.watchGaps()
+        }
+
+        var measured = SoakMemory()
+        try await watchGaps()
+        // What gaps are where nothing moves: a few writes of each stream.
+        try await Task.sleep(for: .seconds(6 * plan.pace))
+        measured.start = try await measure(control, replies)
+        try await watchGaps()
+        let began = ContinuousClock.now
+        _ = try await host.connectAgain(to: peer, at: [addresses[1]])
+        view.phase("better", [("seconds", .rounded((ContinuousClock.now - began).seconds))])
+        while session.streams.contains(where: { $0.stream.migrationCount == 0 }) {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        let seconds = (ContinuousClock.now - began).seconds
+        // A gap shows when it is over.
+        try await Task.sleep(for: .seconds(2 * plan.pace))
+        measured.end = try await measure(control, replies)
+        return (seconds, measured)
     }
 }
 

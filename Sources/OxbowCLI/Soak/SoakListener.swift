@@ -125,11 +125,12 @@ final class SoakListener: Sendable {
                 let bytes = try await memory()
                 if measured.start == nil { measured.start = bytes } else { measured.end = bytes }
                 try await Soak.send(.memory(bytes), on: control)
+            case .watchGaps: session.watchGaps()
             case .finish:
                 _ = try await within(.seconds(90), "the end of the streams", state: { session.outstanding }) {
                     try await session.ended.wait(for: session.plan.streams)
                 }
-                let left = await host.soakCensus(control: true)
+                let left = await host.soakCensus(session.plan)
                 var own = SoakSideReport(session, left: left, memory: measured)
                 session.forgetStreams()
                 own.memory.closed = try await memory()
@@ -144,13 +145,11 @@ final class SoakListener: Sendable {
 }
 
 extension OxbowHost {
-    /// What is left, once nothing is or ten seconds later.
-    ///
-    /// - Parameter control: whether the stream on which the ends talk is open.
-    func soakCensus(control: Bool) async -> SoakCensus {
+    /// What is left besides the stream on which the ends talk, once nothing is or ten seconds later.
+    func soakCensus(_ plan: SoakPlan) async -> SoakCensus {
         let deadline = ContinuousClock.now + .seconds(10)
         while true {
-            let left = SoakCensus(census, control: control)
+            let left = SoakCensus(census, plan)
             guard !left.isZero, ContinuousClock.now < deadline, !Task.isCancelled else { return left }
             try? await Task.sleep(for: .milliseconds(20))
         }

@@ -29,6 +29,8 @@ struct SoakPlan: Codable, Hashable, Sendable {
     var seed: UInt64 = 1
     /// Whether connections may be lost, and their streams with them.
     var isSurviving = false
+    /// Whether the streams begin on one connection and have to move by themselves, once a better one is opened.
+    var isUpgrade = false
 
     /// Why the plan can't be carried out; nil when it can.
     var problem: String? {
@@ -36,7 +38,9 @@ struct SoakPlan: Codable, Hashable, Sendable {
         if !(0...Self.maximumMigrations).contains(migrations) {
             return "--migrations is 0 to \(Self.maximumMigrations)"
         }
-        if !(2...Self.maximumConnections).contains(connections) {
+        if isUpgrade {
+            if (migrations, connections) != (0, 1) { return "--upgrade excludes --migrations and --connections" }
+        } else if !(2...Self.maximumConnections).contains(connections) {
             return "--connections is 2 to \(Self.maximumConnections)"
         }
         if !(1...Self.maximumConcurrent).contains(concurrent) {
@@ -46,6 +50,9 @@ struct SoakPlan: Codable, Hashable, Sendable {
         if !(0.01...60).contains(pace) { return "--pace is 0.01 to 60 seconds" }
         return nil
     }
+
+    /// How often each stream has moved in the end.
+    var expectedMigrations: Int { isUpgrade ? 1 : migrations }
 
     /// How often each stream has moved when memory is measured for the first time: by then every table, pool and buffer has
     /// been in use.
@@ -82,11 +89,14 @@ extension HostConfiguration {
     /// Widens the bounds to what a soak of the greatest plan needs. The same at both ends, whatever the plan is: a bound
     /// costs nothing until it is used.
     ///
-    /// - Parameter keepAlive: how often each connection's life is proved, and how long that may take, in seconds.
-    mutating func prepareForSoak(keepAlive: Double?) {
+    /// - Parameters:
+    ///   - keepAlive: how often each connection's life is proved, and how long that may take, in seconds.
+    ///   - isUpgrade: whether streams move by themselves, as they do for every application; else the soak says what moves.
+    mutating func prepareForSoak(keepAlive: Double?, isUpgrade: Bool = false) {
         maximumWaitingStreams = 2 * SoakPlan.maximumStreams
-        // The soak says itself what moves.
-        swarm.policy = .manual
+        if !isUpgrade { swarm.policy = .manual }
+        // Nor are connections opened by others than the soak.
+        swarm.holePunch.isEnabled = false
         // Both ends trust each other, and all streams are one peer's.
         swarm.limits.resources = .unlimited
         swarm.limits.connectionsPerPeer = SoakPlan.maximumConnections

@@ -46,6 +46,8 @@ final class SoakSession: Sendable {
         /// Streams whose turn it is here, but not yet.
         var parked: [Int] = []
         var tally = SoakTally()
+        /// What ``watchGaps()`` found each time.
+        var gaps: [Duration] = []
     }
 
     init(_ plan: SoakPlan, _ party: SoakParty, peer: PeerID, host: OxbowHost) {
@@ -265,6 +267,24 @@ final class SoakSession: Sendable {
             round += 1
             try? await Task.sleep(for: step)
         }
+    }
+
+    // MARK: Gaps
+
+    /// From now on gaps count anew; what they were before is kept.
+    func watchGaps() {
+        let longest = longestGap
+        state.withLock { $0.gaps.append(longest) }
+        for stream in streams { stream.watchGaps() }
+    }
+
+    /// The longest time in which nothing came on a stream since ``watchGaps()``.
+    private var longestGap: Duration { streams.map(\.longestGap).max() ?? .zero }
+
+    /// The longest gaps: between two calls of ``watchGaps()`` each, and since the last one; none before the first.
+    var gaps: [Duration] {
+        let before = state.withLock { $0.gaps }
+        return before.isEmpty ? [] : before.dropFirst() + [longestGap]
     }
 
     // MARK: Looking at it

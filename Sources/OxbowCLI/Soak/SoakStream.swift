@@ -11,7 +11,7 @@ final class SoakStream: Sendable {
     private let plan: SoakPlan
     private let party: SoakParty
     private let sending: Mutex<Sending>
-    private let arrived = Mutex<UInt64>(0)
+    private let arrived = Mutex(Arrived())
 
     private struct Sending: ~Copyable {
         var pattern: PatternGenerator
@@ -20,13 +20,26 @@ final class SoakStream: Sendable {
         var isEnded = false
     }
 
+    private struct Arrived {
+        var bytes: UInt64 = 0
+        var last = ContinuousClock.now
+        var longestGap = Duration.zero
+    }
+
     init(_ index: Int, _ stream: OxbowStream, plan: SoakPlan, party: SoakParty) {
         (self.index, self.stream, self.plan, self.party) = (index, stream, plan, party)
         sending = Mutex(Sending(pattern: plan.pattern(stream: index, from: party)))
     }
 
     var bytesSent: UInt64 { sending.withLock { $0.count } }
-    var bytesReceived: UInt64 { arrived.withLock { $0 } }
+    var bytesReceived: UInt64 { arrived.withLock { $0.bytes } }
+    /// The longest time in which nothing came since ``watchGaps()``: the one that lasts counts too.
+    var longestGap: Duration { arrived.withLock { max($0.longestGap, $0.last.duration(to: .now)) } }
+
+    /// Forgets the gaps up to now.
+    func watchGaps() {
+        arrived.withLock { ($0.last, $0.longestGap) = (.now, .zero) }
+    }
 
     // MARK: Sending
 
@@ -85,7 +98,11 @@ final class SoakStream: Sendable {
                     }
                     digest.update(bytes.readableBytesView)
                     count += UInt64(bytes.readableBytes)
-                    arrived.withLock { $0 = count }
+                    let now = ContinuousClock.now
+                    arrived.withLock { arrived in
+                        arrived.longestGap = max(arrived.longestGap, arrived.last.duration(to: now))
+                        (arrived.bytes, arrived.last) = (count, now)
+                    }
                 case .moved(let number): try onMoved(number)
                 case .end(let bytes, let sum): end = (bytes, sum)
                 case .hello: throw SoakError.unexpectedFrame(stream: index, "a second greeting")

@@ -1,0 +1,42 @@
+"""go-libp2p as the far peer: it knows no migration, so that its streams stay where they are and only new ones go direct."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab import judge_nat
+from lab.hosts import OURS, Hosts, Listener
+from lab.judge import Check
+from lab.lab import Lab, Outcome
+
+_LISTEN = ("--listen", "/ip4/0.0.0.0/tcp/5001")
+_LIMIT = 120.0
+
+
+def go_peer(lab: Lab) -> Outcome:
+    """A stream is opened over our relay, a hole is punched, another stream is opened: once from either side."""
+    checks: list[Check] = []
+    figures: dict[str, object] = {}
+    for dialling, listening in ((OURS, "go"), ("go", OURS)):
+        with lab.nat_network(lab.options.nat_plan, f"{dialling}-dials") as network:
+            hosts = Hosts(network, lab.oxbow, lab.peers)
+            relay = hosts.relay(OURS)
+            hosts.observers(OURS)
+            there = hosts.listening(hosts.start(listening, "b", _listen(listening, relay, hosts.also)))
+            dialer = hosts.start(dialling, "a", _dial(dialling, there, hosts.also))
+            result = dialer.await_line("a result", lambda line: "ok" in line, _LIMIT)
+        checks.append(judge_nat.mixed_upgrade(dialling, listening, result))
+        figures[f"{dialling}-dials"] = dict(result)
+    return Outcome(checks, figures)
+
+
+def _listen(kind: str, relay: Listener, also: Sequence[str]) -> list[str]:
+    if kind == OURS:
+        return ["interop-peer", "listen", *_LISTEN, "--listen", f"{relay.address}/p2p-circuit", *also]
+    return ["receive", *_LISTEN, "--relay", relay.address, *also]
+
+
+def _dial(kind: str, target: Listener, also: Sequence[str]) -> list[str]:
+    if kind == OURS:
+        return ["interop-peer", "dial", target.address, "--case", "upgrade", "--bytes", "10000", *_LISTEN, *also]
+    return ["upgrade", *_LISTEN, "--wait", "20", *also, target.address]
