@@ -53,7 +53,9 @@ class Hosts:
         """Starts a program of a kind in a namespace."""
         name = name or f"{kind}-{end}"
         if kind == OURS:
-            return self.network.program(name, end, [str(self._oxbow), *arguments, "--json"])
+            # An interop peer prints nothing else.
+            json = [] if arguments[0] == "interop-peer" else ["--json"]
+            return self.network.program(name, end, [str(self._oxbow), *arguments, *json])
         keep = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         own = {"PYTHONPATH": str(Path(__file__).resolve().parent.parent), "PYTHONDONTWRITEBYTECODE": "1"}
         logs = {"OXBOW_PEERS": str(self._peers), "GOLOG_LOG_LEVEL": "error,p2p-holepunch=debug,relay=debug"}
@@ -67,7 +69,7 @@ class Hosts:
     @staticmethod
     def listening(program: Program) -> Listener:
         """Waits until a program tells where it listens."""
-        line = program.await_line("addresses", lambda line: line.get("event") == "listening", START)
+        line = program.await_line("addresses", lambda line: "addrs" in line, START)
         addresses = line.get("addrs")
         if not isinstance(addresses, list) or not addresses:
             raise ProgramError(f"{program.name}: no addresses in {line}")

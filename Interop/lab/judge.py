@@ -9,8 +9,13 @@ from lab.options import Wire
 
 Figures = Mapping[str, object]
 
-#: By which share memory may grow.
+#: By which share memory may grow; and when each stream moves for the first time.
 MAY_GROW = 0.10
+UPGRADE_MAY_GROW = 0.25
+#: Seconds from one write on a stream to its next while all streams leave a relay, and milliseconds by which a gap may be longer
+#: when a stream moves than when none does: the round trip over the relay is less.
+PACE = 0.2
+MAY_WAIT = 500.0
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,29 @@ def soak(result: Figures, streams: int, migrations: int) -> list[Check]:
         sizes = [number(side, f"memory_{moment}") / 2**20 for moment in ("start", "end", "closed")]
         detail = f"{sizes[0]:.1f} MiB, {sizes[1]:.1f} MiB at the end ({100 * growth:+.1f} %), {sizes[2]:.1f} MiB closed"
         checks.append(Check(f"memory of the {name}", growth <= MAY_GROW, detail))
+    return checks
+
+
+def upgrade(result: Figures, streams: int) -> list[Check]:
+    """The checks of a soak whose streams had to move by themselves, once, to a better connection."""
+    sides = _sides(result)
+    ended = [number(side, "streams_ended") for _, side in sides]
+    moved = [number(side, kind) for _, side in sides for kind in ("fewest_migrations", "most_migrations")]
+    seconds = number(result, "seconds")
+    checks = [
+        Check("every stream moved once, by itself", moved == [1] * 4, f"{streams} streams within {seconds:.1f} s of the dial"),
+        Check("every stream ended cleanly", ended == [streams, streams], f"{ended[0]:g} and {ended[1]:g} of {streams}"),
+        Check("every byte in order", result.get("ok") is True, f"all compared{_why(result)}"),
+        nothing_left(result),
+    ]
+    for name, side in sides:
+        gaps = side.get("gaps_ms")
+        before, during = gaps if isinstance(gaps, list) and len(gaps) == 2 else (float("nan"), float("nan"))
+        detail = f"{during:.0f} ms while streams moved, {before:.0f} ms before, with a write every {PACE * 1000:.0f} ms"
+        checks.append(Check(f"longest gap on a stream to the {name}", during <= before + MAY_WAIT, detail))
+        sizes = [number(side, f"memory_{moment}") / 2**20 for moment in ("start", "end", "closed")]
+        detail = f"{sizes[0]:.1f} MiB on the relay, {sizes[1]:.1f} MiB moved, {sizes[2]:.1f} MiB closed"
+        checks.append(Check(f"memory of the {name}", sizes[1] <= sizes[0] * (1 + UPGRADE_MAY_GROW), detail))
     return checks
 
 

@@ -77,6 +77,17 @@ def moved(seen: Seen) -> Check:
     return Check("the same stream went on there", passed, f"{count:g} moves, {when} after the direct connection stood")
 
 
+def mixed_upgrade(dialling: str, listening: str, result: Figures) -> Check:
+    """One of the two doesn't know migration: the connection is upgraded, the first stream lives on, a new one goes direct."""
+    after = number(result, "upgraded_after")
+    wanted = {"ok": True, "first_relayed": True, "first_alive": True, "second_relayed": False}
+    wrong = [name for name, value in wanted.items() if result.get(name) is not value]
+    detail = f"direct after {after:.1f} s, the first stream stayed, the second is direct"
+    if wrong:
+        detail = f"{', '.join(wrong)} not as it should be; direct after {after:.1f} s; {result.get('error')}"
+    return Check(f"{dialling} dials {listening}", not wrong and after >= 0, detail)
+
+
 def last_growth(samples: Samples) -> float:
     """The earliest moment from which on a counter may have stood still: the sample before the one that was the last to grow."""
     since = samples[0][0] if samples else float("nan")

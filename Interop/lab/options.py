@@ -95,6 +95,7 @@ class Options:
     nat_plan: NatPlan
     size: int
     runs: int
+    leaving: int
     seed: int
     timeout: float
     json: bool
@@ -142,6 +143,7 @@ def parse(scenarios: Iterable[str], arguments: list[str] | None = None) -> Optio
     add("--home", type=_wire, metavar="MS,PERCENT,MBIT", default="10,0,100", help="links of those behind NATs (10,0,100)")
     add("--size", type=int, default=100, help="MiB that go through a relay (default 100)")
     add("--runs", type=int, default=3, help="how often a hole is punched in the scenario 'repeat' (default 3)")
+    add("--leaving", type=int, default=1000, help="streams that leave a relay in 'leave-relay' (default 1000)")
     add("--seed", type=int, default=1, help="of losses, jitter, bytes and where streams go (default 1)")
     add("--timeout", type=float, default=900.0, help="seconds that a scenario may take (default 900)")
     add("--json", action="store_true", help="end with one line of JSON")
@@ -159,6 +161,7 @@ def parse(scenarios: Iterable[str], arguments: list[str] | None = None) -> Optio
         nat_plan=NatPlan({"a": "cone", "b": "cone"}, given.relay, given.home),
         size=given.size << 20,
         runs=given.runs,
+        leaving=given.leaving,
         seed=given.seed,
         timeout=given.timeout,
         json=given.json,

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from lab import nat
 from lab.lab import Lab, Outcome
+from lab.mixed import go_peer
 from lab.reference import reference
-from lab.soak import cable, soak
+from lab.soak import cable, leave_relay, soak
 from lab.traversal import go_relay, path_lost, py_relay, relay_lost, repeat, symmetric, upgrade
 
 
@@ -37,8 +38,10 @@ SCENARIOS = {
     "upgrade": Scenario(upgrade, has_nats=True, is_usual=False),
     "symmetric": Scenario(symmetric, has_nats=True, is_usual=False),
     "repeat": Scenario(repeat, has_nats=True, is_usual=False),
+    "leave-relay": Scenario(leave_relay, has_nats=True, is_usual=False),
     "go-relay": Scenario(go_relay, has_nats=True, peers=("go",), is_usual=False),
     "py-relay": Scenario(py_relay, has_nats=True, peers=("py",), is_usual=False),
+    "go-peer": Scenario(go_peer, has_nats=True, peers=("go",), is_usual=False),
     "relay-lost": Scenario(relay_lost, has_nats=True, is_usual=False),
     "path-lost": Scenario(path_lost, has_nats=True, is_usual=False),
     "reference": Scenario(reference, has_nats=True, peers=("go", "py"), is_usual=False),

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 from harness.process import Line, Program, ProgramError
 from lab import judge
+from lab.hosts import OURS, Hosts
 from lab.judge import Check
 from lab.lab import Lab, Outcome
+from lab.nat import OBSERVERS
 from lab.network import Link, Network
 from lab.options import LinkPlan
 
@@ -63,19 +65,20 @@ class Scene:
                 self.say(f"  {line.get('seconds'):.0f} s: {line.get('migrations')} of {line.get('of')} migrations")
             on_line(line)
 
-    def close(self, listener: Program, dialer: Program) -> Check:
-        """Waits for both processes to end by themselves."""
-        name = "both processes ended by themselves"
-        try:
-            statuses = [dialer.await_exit(30), listener.await_exit(60)]
-        except ProgramError as error:
-            return Check(name, False, str(error))
-        return Check(name, statuses == [0, 0], f"status {statuses[0]} and {statuses[1]}")
-
     def counts(self) -> tuple[list[Check], dict[str, object]]:
         """Ends the links: what they lost, and all that they counted."""
         counts = {link.plan.device: link.stop() for link in self.network.links}
         return [judge.loss(link.plan, counts[link.plan.device]) for link in self.network.links], dict(counts)
+
+
+def _both_ended(listener: Program, dialer: Program) -> Check:
+    """Waits for both processes to end by themselves."""
+    name = "both processes ended by themselves"
+    try:
+        statuses = [dialer.await_exit(30), listener.await_exit(60)]
+    except ProgramError as error:
+        return Check(name, False, str(error))
+    return Check(name, statuses == [0, 0], f"status {statuses[0]} and {statuses[1]}")
 
 
 def soak(lab: Lab) -> Outcome:
@@ -97,10 +100,33 @@ def _soak(scene: Scene, plans: Sequence[LinkPlan]) -> Outcome:
         ],
     )
     result = scene.follow(dialer)
-    ending = scene.close(listener, dialer)
+    ending = _both_ended(listener, dialer)
     losses, counts = scene.counts()
     checks += losses + judge.soak(result, options.streams, options.migrations) + [ending]
     return Outcome(checks, {"result": result, "links": counts})
+
+
+def leave_relay(lab: Lab) -> Outcome:
+    """Many streams begin on a connection through a relay, and move by themselves when a direct one stands."""
+    streams = lab.options.leaving
+    with lab.nat_network(lab.options.nat_plan) as network:
+        hosts = Hosts(network, lab.oxbow, lab.peers)
+        relay = hosts.relay(OURS)
+        where = ["--listen", f"/ip4/{OBSERVERS[0]}/tcp/0", "--listen", f"{relay.address}/p2p-circuit"]
+        listener = hosts.listen(OURS, "s", ["soak", "listen", "--ephemeral", "--once", "--upgrade", *where], "listener")
+        direct = next(address for address in listener.addresses if "/p2p-circuit" not in address)
+        dialer = hosts.start(
+            OURS,
+            "a",
+            [
+                *("soak", "dial", listener.address, direct, "--upgrade", "--streams", str(streams), "--bytes", "16"),
+                *("--pace", str(judge.PACE), "--seed", str(lab.options.seed), "--timeout", str(lab.options.timeout)),
+            ],
+            "dialer",
+        )
+        result = dialer.await_line("a result", lambda line: "ok" in line, lab.options.timeout + 60)
+        ending = _both_ended(listener.program, dialer)
+    return Outcome([*judge.upgrade(result, streams), ending], {"result": result})
 
 
 def cable(lab: Lab) -> Outcome:
@@ -148,7 +174,7 @@ def _cable(scene: Scene, plans: Sequence[LinkPlan]) -> Outcome:
             scene.say(f"  after {after:.1f} s connection {slot} is gone: {line.get('error')}")
 
     result = scene.follow(dialer, watch)
-    ending = scene.close(listener, dialer)
+    ending = _both_ended(listener, dialer)
     _, counts = scene.counts()
     # A ping goes out after the one interval and is given up after the other; some more for a busy machine.
     checks = judge.cable(

@@ -155,6 +155,29 @@ class SoakJudgeTests(unittest.TestCase):
         self.assertEqual(len(failed(checks)), len(checks))
 
 
+class UpgradeJudgeTests(unittest.TestCase):
+    def upgrade(self, **changes: object) -> list[str]:
+        good = {"gaps_ms": [210.0, 450.0], "fewest_migrations": 1, "most_migrations": 1}
+        listener = {**side(**good), **changes}
+        return failed(judge.upgrade({"ok": True, "dialer": side(**good), "listener": listener}, 10))
+
+    def test_what_is_right_passes(self) -> None:
+        self.assertEqual(self.upgrade(), [])
+
+    def test_each_shortcoming_fails_its_check(self) -> None:
+        for changes, name in (
+            ({"fewest_migrations": 0}, "every stream moved once, by itself"),
+            ({"most_migrations": 2}, "every stream moved once, by itself"),
+            ({"streams_ended": 9}, "every stream ended cleanly"),
+            ({"labels_left": 1}, "nothing left open"),
+            ({"gaps_ms": [210.0, 800.0]}, "longest gap on a stream to the listener"),
+            ({"gaps_ms": []}, "longest gap on a stream to the listener"),
+            ({"memory_end": 126 << 20}, "memory of the listener"),
+        ):
+            with self.subTest(str(changes)):
+                self.assertEqual(self.upgrade(**changes), [name])
+
+
 class CableJudgeTests(unittest.TestCase):
     def cable(
         self, connections: dict[int, float], streams: float = 4.0, ok: bool = True, **changes: object

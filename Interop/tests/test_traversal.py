@@ -137,6 +137,16 @@ class UpgradeTests(unittest.TestCase):
         self.assertFalse(judge_nat.beyond_limits(GOOD, Limits(bytes=GOOD.size)).passed)
 
 
+class MixedTests(unittest.TestCase):
+    def test_the_first_stream_stays_and_the_second_goes_direct(self) -> None:
+        good = {"ok": True, "upgraded_after": 1.0, "first_relayed": True, "first_alive": True, "second_relayed": False}
+        self.assertTrue(judge_nat.mixed_upgrade("oxbow", "go", good).passed)
+        for name, value in (
+            ("ok", False), ("upgraded_after", None), ("first_relayed", False), ("first_alive", False), ("second_relayed", True),
+        ):  # fmt: skip
+            self.assertFalse(judge_nat.mixed_upgrade("oxbow", "go", {**good, name: value}).passed, name)
+
+
 class RefusalTests(unittest.TestCase):
     def test_a_clean_stay(self) -> None:
         self.assertEqual(failed(judge_nat.stayed(STAYED)), [])
