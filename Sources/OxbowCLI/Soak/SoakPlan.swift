@@ -94,8 +94,9 @@ extension HostConfiguration {
     ///   - isUpgrade: whether streams move by themselves, as they do for every application; else the soak says what moves.
     mutating func prepareForSoak(keepAlive: Double?, isUpgrade: Bool = false) {
         maximumWaitingStreams = 2 * SoakPlan.maximumStreams
-        // The soak says itself what moves.
-        swarm.policy = .manual
+        if !isUpgrade { swarm.policy = .manual }
+        // Nor are connections opened by others than the soak.
+        swarm.holePunch.isEnabled = false
         // Both ends trust each other, and all streams are one peer's.
         swarm.limits.resources = .unlimited
         swarm.limits.connectionsPerPeer = SoakPlan.maximumConnections
