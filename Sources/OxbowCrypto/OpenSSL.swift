@@ -23,6 +23,11 @@ enum OpenSSL {
     }
 
     static var isErrorQueueEmpty: Bool { ERR_peek_error() == 0 }
+
+    /// Takes out what others have left on this thread: libssl does, for what needs more input.
+    static func emptyErrorQueue() {
+        ERR_clear_error()
+    }
 }
 
 /// An owned EVP_PKEY. It isn't changed once it is made, and libcrypto may read one from several threads.

@@ -44,6 +44,7 @@ import Testing
 
     @Test(arguments: [0, 1, 15, 16, 17, 64, 127, 128, 1_024, 65_408, 65_519])
     func inPlaceIsTheSameAsApart(count: Int) throws {
+        OpenSSL.emptyErrorQueue()
         var key = try ChaCha20Poly1305Key(key: key)
         let plaintext = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         for nonce: UInt64 in [0, 1, .max - 1] {
@@ -83,6 +84,7 @@ import Testing
     }
 
     @Test func everyFlippedByteIsRefused() throws {
+        OpenSSL.emptyErrorQueue()
         var key = try ChaCha20Poly1305Key(key: key)
         let message = try key.seal(nonce: 3, aad: aad, plaintext: sunscreen)
         for altered in message.flipped + message.truncated + [message + [0]] {

@@ -5,6 +5,7 @@ import Testing
 
 @Suite struct PrivateKeyTests {
     @Test(arguments: KeyVector.all) func vectorsGiveTheirPublicKey(vector: KeyVector) throws {
+        OpenSSL.emptyErrorQueue()
         let key = try PrivateKey(protobuf: vector.privateKey)
         #expect(key.type == vector.type)
         #expect(key.publicKey.protobuf == vector.publicKey)
@@ -13,6 +14,7 @@ import Testing
     }
 
     @Test(arguments: KeyType.allCases) func generatedKeysSurviveAndSign(type: KeyType) throws {
+        OpenSSL.emptyErrorQueue()
         let key = try PrivateKey.generate(type)
         let again = try PrivateKey(protobuf: key.protobuf)
         #expect(key.type == type && again.publicKey == key.publicKey && again.protobuf == key.protobuf)
@@ -26,6 +28,7 @@ import Testing
     }
 
     @Test(arguments: KeyVector.all) func truncationsAreRefused(vector: KeyVector) throws {
+        OpenSSL.emptyErrorQueue()
         let data = try PrivateKeyMessage(decoding: vector.privateKey).data
         // RSA is costly to try: 53 places tell as much.
         let step = vector.type == .rsa ? 44 : 1
@@ -61,6 +64,7 @@ import Testing
 
     /// Damage is refused, or it was in a place that doesn't matter (a number of unused bits, say).
     @Test func damagedECDSAKeysAreRefusedOrTheSame() throws {
+        OpenSSL.emptyErrorQueue()
         let data = try PrivateKeyMessage(decoding: KeyVector.ecdsa.privateKey).data
         for altered in data.flipped {
             let key = try? PrivateKey(protobuf: PrivateKeyMessage(type: 3, data: altered).encoded())
@@ -79,6 +83,7 @@ import Testing
 
     /// What is damaged must not give out wrong signatures, nor another id.
     @Test func damagedRSAKeysAreRefusedOrSignAllTheSame() throws {
+        OpenSSL.emptyErrorQueue()
         let data = try PrivateKeyMessage(decoding: KeyVector.rsa.privateKey).data
         let publicKey = try PublicKey(protobuf: KeyVector.rsa.publicKey)
         // In the modulus, the private exponent, the first prime and the coefficient.
@@ -122,6 +127,7 @@ import Testing
     }
 
     @Test(arguments: KeyVector.all) func everyFlippedByteIsRefused(vector: KeyVector) throws {
+        OpenSSL.emptyErrorQueue()
         let key = try PrivateKey(protobuf: vector.privateKey)
         let message = text("noise-libp2p-static-key:") + Array(0..<32)
         let signature = try key.sign(message)

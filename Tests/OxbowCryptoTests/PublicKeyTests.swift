@@ -6,6 +6,7 @@ import Testing
 
 @Suite struct PublicKeyTests {
     @Test(arguments: KeyVector.all) func vectorsSurvive(vector: KeyVector) throws {
+        OpenSSL.emptyErrorQueue()
         let key = try PublicKey(protobuf: vector.publicKey)
         #expect(key.type == vector.type)
         #expect(key.protobuf == vector.publicKey)
@@ -30,6 +31,7 @@ import Testing
     }
 
     @Test(arguments: KeyVector.all) func truncationsAreRefused(vector: KeyVector) {
+        OpenSSL.emptyErrorQueue()
         for bytes in vector.publicKey.truncated + [vector.publicKey + [0], vector.publicKey + [0x18, 0x00]] {
             #expect(throws: KeyError.self) { try PublicKey(protobuf: bytes) }
         }
@@ -46,6 +48,7 @@ import Testing
 
     /// Whatever is flipped, the result isn't the same key, and mostly no key.
     @Test(arguments: KeyVector.all) func flippedBytesNeverGiveTheSameKey(vector: KeyVector) throws {
+        OpenSSL.emptyErrorQueue()
         let key = try PublicKey(protobuf: vector.publicKey)
         for bytes in vector.publicKey.flipped {
             guard let other = try? PublicKey(protobuf: bytes) else { continue }
@@ -89,6 +92,7 @@ import Testing
     }
 
     @Test func pointsOffTheCurveAreRefused() throws {
+        OpenSSL.emptyErrorQueue()
         let data = try PublicKeyMessage(decoding: KeyVector.ecdsa.publicKey).data
         for altered in data.flipped {
             #expect(throws: KeyError.malformed(.ecdsa)) { try PublicKey(type: .ecdsa, data: altered) }
@@ -146,6 +150,7 @@ import Testing
     }
 
     @Test(arguments: [2_048, 4_096, 8_192]) func sizesWithinTheBoundsAreTaken(bits: Int) throws {
+        OpenSSL.emptyErrorQueue()
         let info = Self.info(modulus: Self.number(bits: bits))
         #expect(try PublicKey(type: .rsa, data: info).data == info)
         #expect(OpenSSL.isErrorQueueEmpty)

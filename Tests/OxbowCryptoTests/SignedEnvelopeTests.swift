@@ -33,6 +33,7 @@ import Testing
     }
 
     @Test(arguments: KeyVector.all) func everyFlippedOrMissingByteIsRefused(vector: KeyVector) throws {
+        OpenSSL.emptyErrorQueue()
         let bytes = try Self.envelope(vector).envelope.encoded()
         for altered in bytes.flipped + bytes.truncated {
             #expect(throws: EnvelopeError.self) { try Self.open(altered) }
