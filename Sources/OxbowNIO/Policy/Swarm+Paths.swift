@@ -77,8 +77,12 @@ extension Swarm {
             let id = connection.id.rawValue
             switch action {
             case .retire:
-                guard connection.underlyingStreams == 0 else { fallthrough }
-                connection.retire()
+                let streams = connection.underlyingStreams
+                var isSure = false
+                changePaths(of: peer, on: connection.eventLoop) {
+                    isSure = $0.retires(id, streams: streams, at: $1)
+                }
+                if isSure { connection.retire() }
             case .inspect:
                 let streams = connection.underlyingStreams
                 changePaths(of: peer, on: connection.eventLoop) { $0.inspected(id, streams: streams, at: $1) }

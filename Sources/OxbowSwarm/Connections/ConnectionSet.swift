@@ -1,6 +1,7 @@
 public import OxbowCore
 
-/// The connections to one peer: which of them is best, where streams should be, and which may be closed.
+/// The connections to one peer: which of them is best, where streams should be, and which may be closed
+/// (`Specs/connections.md`, CS-1 to CS-12).
 ///
 /// **Agreement.** Connections are in classes on which both peers agree (``ConnectionRanking``). Within a class, of two
 /// connections that the peers dialled to each other that of the lower peer is better, and both know it; of several that
@@ -8,8 +9,8 @@ public import OxbowCore
 /// by whichever side, whatever each knows at the moment: the best of all is never closed. Nor can streams move in a
 /// circle: across classes they move to the better, within one only as the lower peer wants it, or as both see it.
 ///
-/// **When it acts.** Only for a connection that is *confirmed*: that the peer, too, surely has open. The peer with the
-/// higher id leaves moving to the other for ``ConnectionPolicy/stepInDelay``, so that two Migrates for one stream seldom
+/// **When it acts.** Only for a connection that is *confirmed*: that the peer, too, surely has open (CS-2). The peer
+/// with the higher id leaves moving to the other for ``ConnectionPolicy/stepInDelay``, so that two Migrates for one stream seldom
 /// meet (SM-F4).
 ///
 /// A connection that has *degraded* ranks behind the others until it is well again; it isn't closed for it.
@@ -25,7 +26,7 @@ public struct ConnectionSet: Sendable {
         /// This side has announced its end, or the peer has: no new streams.
         var isRetiring = false
         var isLeaving = false
-        /// The lower peer has moved a stream away from it within its class.
+        /// The lower peer has moved a stream away from it within its class, or keeps streams on another.
         var isDemoted = false
         /// Since when no stream has been on it, as far as is known.
         var idleSince: Instant?
@@ -39,7 +40,9 @@ public struct ConnectionSet: Sendable {
         var isUsable: Bool { !isRetiring && !isLeaving }
     }
 
+    /// Whether this side's peer id is the lower one.
     public let isLowerPeer: Bool
+    /// What this side goes by.
     public let policy: ConnectionPolicy
     /// In the order in which they opened.
     var entries: [Entry] = []
@@ -98,24 +101,50 @@ public struct ConnectionSet: Sendable {
     /// prefers.
     ///
     /// - Returns: whether that can't be the peer's policy, but only its application's wish: a move of the higher peer's
-    ///   within a class. The stream should then be left where it is.
+    ///   within a class. The stream should then be left where it is (CS-12).
     public mutating func peerMoved(from source: ID, to target: ID, at now: Instant) -> Bool {
-        guard let old = self[source], let new = self[target], old.rank == new.rank else { return false }
+        // Either side takes streams away from a connection that is given up.
+        guard let old = self[source], let new = self[target], old.rank == new.rank, old.isUsable else { return false }
         guard !isLowerPeer else { return old.facts.isDialedByLowerPeer || !new.facts.isDialedByLowerPeer }
         change(source, at: now) { entry, _ in entry.isDemoted = true }
         change(target, at: now) { entry, _ in entry.isDemoted = false }
         return false
     }
 
-    /// The driver has looked how many streams are on a connection: the answer to ``ConnectionSetAction/inspect(_:)``, and to
-    /// ``ConnectionSetAction/retire(_:)`` when that came too late.
+    /// The driver has looked how many streams are on a connection: the answer to ``ConnectionSetAction/inspect(_:)``.
     public mutating func inspected(_ id: ID, streams: Int, at now: Instant) {
         change(id, at: now) { entry, policy in
             entry.idleSince = streams == 0 ? entry.idleSince ?? now : nil
-            entry.busyLooks = streams == 0 ? 0 : min(entry.busyLooks + 1, 3)
+            entry.busyLooks = streams == 0 ? 0 : min(entry.busyLooks + 1, Self.mostBusyLooks)
             entry.inspectAt = now + policy.pruneGrace * (1 << entry.busyLooks)
-            if streams > 0 { entry.isRetiring = false }
         }
+        follow(id, at: now)
+    }
+
+    /// Of several that the higher peer dialled, it closes one, and the lower peer says where streams are. The two may like
+    /// different ones best: if streams stay on another than the best, that is the one to keep (CS-3). Once for each
+    /// connection, so that streams which can't move don't make the choice go to and fro.
+    private mutating func follow(_ id: ID, at now: Instant) {
+        guard !isLowerPeer, let best, let busy = self[id], let current = self[best], id != best,
+            busy.busyLooks == Self.mostBusyLooks, !busy.isDemoted, busy.isUsable, busy.rank == current.rank,
+            !busy.facts.isDialedByLowerPeer, !current.facts.isDialedByLowerPeer
+        else { return }
+        change(best, at: now) { entry, _ in entry.isDemoted = true }
+    }
+
+    private static let mostBusyLooks = 3
+
+    /// The driver is about to give a connection up: the answer to ``ConnectionSetAction/retire(_:)``. Between the decision
+    /// and this moment a stream may have come, or the connection that was better may have gone
+    /// (CS-8).
+    ///
+    /// - Returns: whether to go on.
+    public mutating func retires(_ id: ID, streams: Int, at now: Instant) -> Bool {
+        let isLast = !entries.contains { $0.facts.id != id && $0.isUsable }
+        guard streams > 0 || isLast else { return true }
+        change(id, at: now) { entry, _ in entry.isRetiring = false }
+        inspected(id, streams: streams, at: now)
+        return false
     }
 
     private mutating func change(_ id: ID, at now: Instant, _ body: (inout Entry, ConnectionPolicy) -> Void) {
@@ -126,9 +155,15 @@ public struct ConnectionSet: Sendable {
 
     // MARK: Looking at it
 
+    /// Whether there is none.
     public var isEmpty: Bool { entries.isEmpty }
-    /// The connections that take new streams, best first.
-    public var usable: [ID] { entries.filter(\.isUsable).sorted(by: precedes).map(\.facts.id) }
+    /// The connections that take new streams, best first; behind them those that the peer may not have yet, or refuse
+    /// (CS-4).
+    public var usable: [ID] {
+        let candidates = entries.filter(\.isUsable)
+        let sure = candidates.filter(\.isConfirmed).sorted(by: precedes)
+        return (sure + candidates.filter { !$0.isConfirmed }.sorted(by: precedes)).map(\.facts.id)
+    }
     /// Whether a connection has degraded.
     public func isDegraded(_ id: ID) -> Bool { self[id]?.health.isDegraded ?? false }
     /// The latest round trip of a connection.
@@ -142,7 +177,7 @@ public struct ConnectionSet: Sendable {
     private mutating func choose(at now: Instant) {
         for index in entries.indices { entries[index].health.judge(policy, at: now) }
         let candidates = entries.filter(\.isUsable)
-        // What the peer may not have yet is for new streams only when nothing else is there.
+        // CS-4: what the peer may not have yet is for new streams only when nothing else is there.
         let sure = candidates.filter(\.isConfirmed)
         let chosen = (sure.isEmpty ? candidates : sure).min(by: precedes)
         let isSure = chosen?.isConfirmed ?? false
