@@ -50,7 +50,7 @@ MODEL_CHECK := .build/release/OxbowModelCheck
 
 # A world of one's own takes its bounds from BYTES, ATTEMPTS, FAULTS and WINDOW; without them the listed worlds are walked.
 .PHONY: model-check
-model-check: bootstrap ## Walk the migration code through every order of events: DEEP=1, FAULTS=2 BYTES=1, ONLY=glare, MUTANT=name, WALKS=n SEED=s
+model-check: bootstrap ## Walk the code of migration and of connections through every order of events: DEEP=1, FAULTS=2 BYTES=1, ONLY=glare, MUTANT=name, WALKS=n SEED=s
 	$(SWIFT) build -c release --product OxbowModelCheck
 	$(if $(WRITE),$(MODEL_CHECK) --transitions >Specs/stream-migration/transitions.md)
 	@$(MODEL_CHECK) $(if $(DEEP),--deep) $(if $(ONLY),--only '$(ONLY)') $(if $(MUTANT),--mutant '$(MUTANT)') \

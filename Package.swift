@@ -115,7 +115,7 @@ let package = Package(
             ], swiftSettings: oxbow + strict),
 
         // The check of the real machines: for who works on the package, so it is no product.
-        library("OxbowExplorer", ["OxbowCore", "OxbowMigration"]),
+        library("OxbowExplorer", ["OxbowCore", "OxbowMigration", "OxbowSwarm"]),
         .executableTarget(
             name: "OxbowModelCheck",
             dependencies: ["OxbowExplorer", .product(name: "ArgumentParser", package: "swift-argument-parser")],

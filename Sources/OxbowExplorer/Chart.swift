@@ -2,17 +2,16 @@ import OxbowMigration
 
 // A way through a world as a message sequence chart, as `Specs/stream-migration` draws them.
 
-/// Draws what happens along `path`. The last event may be the one that violates a property.
-package func chart(_ plan: Plan, _ path: [Event]) -> String {
-    var chart = Chart(plan)
-    var world = World(plan)
-    for event in path { chart.draw(event, &world) }
-    return chart.lines.joined(separator: "\n")
+extension World {
+    package static func chart(_ plan: Plan, _ path: [Event]) -> String {
+        var chart = Chart(plan)
+        var world = World(plan)
+        for event in path { chart.draw(event, &world) }
+        return chart.lines.joined(separator: "\n")
+    }
 }
 
 private struct Chart {
-    /// Between the two lines of life.
-    private static let width = 42
     private static let names = ["lower", "higher", "third"]
 
     private(set) var lines: [String] = []
@@ -31,7 +30,7 @@ private struct Chart {
                 notes.texts.append("\(Self.name(spot.side, link: spot.stream < plan.streams ? 0 : 1)): \(text)")
             }
         }
-        lines.append("    lower" + String(repeating: " ", count: Self.width - 3) + "higher")
+        lines.append(Lifelines.heading)
     }
 
     mutating func draw(_ event: Event, _ world: inout World) {
@@ -61,8 +60,8 @@ private struct Chart {
             return lost + [local(side, "learns that connection \(connection) is gone", link: link)]
         case .lose(let connection, let isSilent):
             let text = " connection \(connection) \(isSilent ? "goes silent" : "breaks") "
-            return ["    ║" + padded(text, with: "┄", centred: true) + "║"]
-        case .elapse: return ["    ║" + padded(" time passes ", with: " ", centred: true) + "║"]
+            return [Lifelines.across(text)]
+        case .elapse: return [Lifelines.across(" time passes ", fill: " ")]
         case .intrude(let intrusion): return [local(1, "third peer: \(intrusion)", link: 1)]
         case .write(let spot): return [act(spot, "writes byte \(world[spot].written)", world)]
         case .close(let spot): return [act(spot, "closes its write side", world)]
@@ -83,25 +82,14 @@ private struct Chart {
     }
 
     private func local(_ side: Int, _ text: String, link: Int) -> String {
-        let text = link == 0 ? " \(text) " : " [\(Self.name(side, link: link))] \(text) "
-        let gap = String(repeating: " ", count: max(0, Self.width - text.count))
-        return "    ║" + (side == 0 ? text + gap : gap + text) + "║"
+        Lifelines.local(side, link == 0 ? text : "[\(Self.name(side, link: link))] \(text)")
     }
 
     private func arrow(_ frame: Frame, to side: Int, _ world: World, _ note: String) -> String {
         let wire = Int(frame.wire)
         let third = world.link(of: wire) == 0 ? "" : " (third)"
-        let label = " \(Self.describe(frame))\(note)\(third) "
-        let line = frame.kind == .byte ? "═" : "─"
-        let name = " s\(wire) "
-        let rest = Self.width - name.count - 2
-        let body = line + line + label + String(repeating: line, count: max(0, rest - label.count - 2))
-        return "    ║" + name + (side == 0 ? "◄" + body : body + "►") + " ║"
-    }
-
-    private func padded(_ text: String, with fill: Character, centred: Bool) -> String {
-        let room = max(0, Self.width - text.count)
-        return String(repeating: fill, count: room / 2) + text + String(repeating: fill, count: room - room / 2)
+        let label = "\(Self.describe(frame))\(note)\(third)"
+        return Lifelines.arrow(label, to: side, name: "s\(wire)", line: frame.kind == .byte ? "═" : "─")
     }
 
     private static func name(_ side: Int, link: Int) -> String { names[side == 1 && link == 1 ? 2 : side] }

@@ -65,6 +65,8 @@ package struct Violation: Error, Hashable, Sendable, CustomStringConvertible {
         case p10 = "P10", p11 = "P11"
         /// The rules on ids: SM-L2 to SM-L4.
         case ids = "SM-L"
+        /// The rules on connections.
+        case cs4 = "CS-4", cs6 = "CS-6", cs7 = "CS-7", cs8 = "CS-8", cs9 = "CS-9", cs10 = "CS-10", cs12 = "CS-12"
     }
 
     package let property: Property

@@ -38,12 +38,3 @@ package struct Fingerprints: Sendable {
         for fingerprint in old where fingerprint != 0 { places[place(of: fingerprint)] = fingerprint }
     }
 }
-
-extension World {
-    /// 64 bits that stand for the state.
-    package var fingerprint: UInt64 {
-        var hasher = Hasher()
-        hash(into: &hasher)
-        return UInt64(bitPattern: Int64(hasher.finalize()))
-    }
-}

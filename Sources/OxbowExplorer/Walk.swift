@@ -1,14 +1,14 @@
 /// A violation, and the events that lead to it from the start.
-package struct Counterexample: Error, Sendable, CustomStringConvertible {
+package struct Counterexample<Plan: WalkPlan>: Error, Sendable, CustomStringConvertible {
     package let plan: Plan
     package let violation: Violation
-    package let path: [Event]
+    package let path: [Plan.World.Event]
 
-    package var description: String { "\(violation)\n\(chart(plan, path))" }
+    package var description: String { "\(violation)\n\(Plan.World.chart(plan, path))" }
 }
 
 /// What a walk has to show.
-package struct Outcome: Sendable {
+package struct Outcome<Plan: WalkPlan>: Sendable {
     package let plan: Plan
     package var states = 0
     /// Events that were tried.
@@ -18,18 +18,22 @@ package struct Outcome: Sendable {
     package var tally = Tally()
     /// The walk ended at its bound on states: it says nothing about the rest.
     package var isCut = false
-    package var counterexample: Counterexample?
+    package var counterexample: Counterexample<Plan>?
 
     package var isPassed: Bool { counterexample == nil && !isCut }
 }
 
 /// Walks worlds and checks every state.
-package struct Walk {
+package struct Walk<Plan: WalkPlan> {
+    package typealias World = Plan.World
+    package typealias Event = World.Event
+    package typealias Run = World.Run
+
     package let plan: Plan
     /// States at most.
     package var limit = 100_000_000
     /// Called now and then with what was done.
-    package var progress: ((Outcome) -> Void)?
+    package var progress: ((Outcome<Plan>) -> Void)?
 
     package init(_ plan: Plan, limit: Int = 100_000_000) {
         self.plan = plan
@@ -38,7 +42,7 @@ package struct Walk {
 
     /// Goes through every interleaving, depth first, so that few worlds are kept at once. What it finds wrong is looked
     /// for once more, breadth first: that way is the shortest.
-    package func exhaust(_ run: Run? = nil) -> Outcome {
+    package func exhaust(_ run: Run? = nil) -> Outcome<Plan> {
         let run = run ?? Run(plan)
         var outcome = Outcome(plan: plan)
         let start = World(plan)
@@ -55,7 +59,7 @@ package struct Walk {
             }
             let events = world.events(plan)
             do throws(Violation) {
-                if !events.contains(where: \.isMandatory) {
+                if world.isAtRest(given: events, plan) {
                     run.tally.rests += 1
                     try world.checkRest(plan)
                 }
@@ -81,7 +85,7 @@ package struct Walk {
     }
 
     /// Goes breadth first until something is wrong.
-    package func shortestCounterexample() -> Outcome {
+    package func shortestCounterexample() -> Outcome<Plan> {
         let run = Run(plan)
         var outcome = Outcome(plan: plan)
         let start = World(plan)
@@ -99,7 +103,7 @@ package struct Walk {
                 }
                 let events = world.events(plan)
                 do throws(Violation) {
-                    if !events.contains(where: \.isMandatory) { try world.checkRest(plan) }
+                    if world.isAtRest(given: events, plan) { try world.checkRest(plan) }
                 } catch {
                     return found(error, path(steps, to: step), outcome)
                 }
@@ -121,7 +125,7 @@ package struct Walk {
         return outcome
     }
 
-    private func found(_ violation: Violation, _ path: [Event], _ outcome: Outcome) -> Outcome {
+    private func found(_ violation: Violation, _ path: [Event], _ outcome: Outcome<Plan>) -> Outcome<Plan> {
         var outcome = outcome
         outcome.counterexample = Counterexample(plan: plan, violation: violation, path: path)
         return outcome
@@ -138,7 +142,7 @@ package struct Walk {
     }
 
     /// Goes one way at random until nothing can happen any more.
-    package func wander(seed: UInt64) -> Outcome {
+    package func wander(seed: UInt64) -> Outcome<Plan> {
         let run = Run(plan)
         var outcome = Outcome(plan: plan)
         var random = SplitMix(state: seed)
@@ -148,7 +152,7 @@ package struct Walk {
             outcome.states += 1
             let events = world.events(plan)
             do throws(Violation) {
-                if !events.contains(where: \.isMandatory) { try world.checkRest(plan) }
+                if world.isAtRest(given: events, plan) { try world.checkRest(plan) }
                 guard let event = events.randomElement(using: &random) else { break }
                 path.append(event)
                 try world.apply(event, run)

@@ -1,14 +1,14 @@
 import ArgumentParser
 import OxbowExplorer
 
-/// Walks the real migration machines through every interleaving within bounds: `make model-check`.
+/// Walks the real machines of migration and of connections through every interleaving within bounds: `make model-check`.
 @main
 struct ModelCheck: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "oxbow-model-check",
-        abstract: "Walk two and three migration machines through every order of events within bounds.",
+        abstract: "Walk the machines of two and three peers through every order of events within bounds.",
         discussion: "Without a selection: the quick worlds, all mutants, and random walks. "
-            + "Specs/stream-migration/model-check.md says what is modelled.")
+            + "Specs/stream-migration/model-check.md and Specs/connections.md say what is modelled.")
 
     @Flag(help: "Walk the wide worlds too.")
     var deep = false
@@ -35,8 +35,9 @@ struct ModelCheck: AsyncParsableCommand {
 
     func validate() throws {
         guard limit > 0, jobs > 0, walks ?? 0 >= 0 else { throw ValidationError("Bounds are positive.") }
-        if let mutant, Mutant(rawValue: mutant) == nil {
-            throw ValidationError("Mutants are: \(Mutant.allCases.map(\.rawValue).joined(separator: ", ")).")
+        if let mutant, Mutant(rawValue: mutant) == nil, PathsMutant(rawValue: mutant) == nil {
+            let names = Mutant.allCases.map(\.rawValue) + PathsMutant.allCases.map(\.rawValue)
+            throw ValidationError("Mutants are: \(names.joined(separator: ", ")).")
         }
     }
 
@@ -44,16 +45,12 @@ struct ModelCheck: AsyncParsableCommand {
         if transitions { return print(transitionDocument(), terminator: "") }
         var report = Report()
         let isSelection = mutants || mutant != nil || walks != nil || only != nil || own.isGiven
-        if let mutant, let mutant = Mutant(rawValue: mutant) {
-            await check(mutants: [mutant], drawn: true, &report)
-        } else if mutants || !isSelection {
-            await check(mutants: Mutant.allCases, drawn: false, &report)
-        }
+        if mutants || mutant != nil || !isSelection { await check(&report) }
         if own.isGiven {
             await exhaust([own.plan], &report)
         } else if only != nil || !isSelection {
-            let plans = deep ? Plan.deep : Plan.quick
-            await exhaust(plans.filter { only == nil || $0.name.contains(only ?? "") }, &report)
+            await exhaust(deep ? Plan.deep : Plan.quick, &report)
+            await exhaust(deep ? PathsPlan.deep : PathsPlan.quick, &report)
         }
         if let count = walks ?? (isSelection ? nil : deep ? 2_000_000 : 20_000) { await wander(count, &report) }
         report.finish(json: json)
@@ -62,7 +59,9 @@ struct ModelCheck: AsyncParsableCommand {
 
     // MARK: Parts
 
-    private func exhaust(_ plans: [Plan], _ report: inout Report) async {
+    private func exhaust<Bounds: WalkPlan>(_ plans: [Bounds], _ report: inout Report) async {
+        let plans = plans.filter { plan in only.map(plan.name.contains) ?? true }
+        guard !plans.isEmpty else { return }
         say("Every interleaving:")
         await inParallel(plans) { [limit] plan in
             var walk = Walk(plan, limit: limit)
@@ -71,24 +70,33 @@ struct ModelCheck: AsyncParsableCommand {
             walk.progress = { say("  … \(thousands($0.states)) states of \($0.plan.name), depth \($0.depth)") }
             let outcome = walk.exhaust()
             return (outcome, clock.now - start)
-        } then: { (result: (Outcome, Duration)) in
+        } then: { (result: (Outcome<Bounds>, Duration)) in
             report.add(result.0, took: result.1)
         }
     }
 
-    private func check(mutants: [Mutant], drawn: Bool, _ report: inout Report) async {
+    private func check(_ report: inout Report) async {
         say("Mutants, with the property that fails and the length of the shortest counterexample:")
-        await inParallel(mutants) { mutant in
-            let plans = Plan.plans(for: mutant)
+        let streams = Mutant.allCases.filter { mutant == nil || $0.rawValue == mutant }
+        await check(streams.map { ($0.rawValue, Plan.plans(for: $0)) }, &report) { $0.mutant = nil }
+        let connections = PathsMutant.allCases.filter { mutant == nil || $0.rawValue == mutant }
+        await check(connections.map { ($0.rawValue, PathsPlan.plans(for: $0)) }, &report) { $0.mutant = nil }
+    }
+
+    private func check<Bounds: WalkPlan>(
+        _ mutants: [(name: String, plans: [Bounds])], _ report: inout Report,
+        _ repair: @escaping @Sendable (inout Bounds) -> Void
+    ) async {
+        await inParallel(mutants) { name, plans in
             // The same worlds without it have to pass: else they would catch anything.
             let honest = plans.map { plan in
                 var plan = plan
-                plan.mutant = nil
+                repair(&plan)
                 return Walk(plan).exhaust()
             }
-            return (mutant, plans.map { Walk($0).shortestCounterexample() }, honest.allSatisfy(\.isPassed))
-        } then: { (result: (Mutant, [Outcome], Bool)) in
-            report.add(result.0, result.1, isHonestSound: result.2, drawn: drawn)
+            return (name, plans.map { Walk($0).shortestCounterexample() }, honest.allSatisfy(\.isPassed))
+        } then: { (result: (String, [Outcome<Bounds>], Bool)) in
+            report.add(result.0, result.1, isHonestSound: result.2, drawn: mutant != nil)
         }
     }
 
@@ -102,11 +110,11 @@ struct ModelCheck: AsyncParsableCommand {
             (start..<min(start + share, count)).map { index in
                 let seed = seed &+ UInt64(index)
                 return Walk(Plan.random(seed: seed)).wander(seed: seed)
-            }.reduce(into: (states: 0, found: [Outcome]())) { sum, outcome in
+            }.reduce(into: (states: 0, found: [Outcome<Plan>]())) { sum, outcome in
                 sum.states += outcome.states
                 if !outcome.isPassed { sum.found.append(outcome) }
             }
-        } then: { (result: (states: Int, found: [Outcome])) in
+        } then: { (result: (states: Int, found: [Outcome<Plan>])) in
             states += result.states
             failures += result.found.count
             for outcome in result.found.prefix(max(0, 3 - failures + result.found.count)) {

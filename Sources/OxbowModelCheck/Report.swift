@@ -25,7 +25,7 @@ struct Report {
     private var longest = 0
     private let start = ContinuousClock().now
 
-    mutating func add(_ outcome: Outcome, took time: Duration) {
+    mutating func add(_ outcome: Outcome<some WalkPlan>, took time: Duration) {
         states += outcome.states
         busy += time
         let rate = Int(Double(outcome.states) / max(time / .seconds(1), 0.001))
@@ -40,12 +40,14 @@ struct Report {
         }
         failed += 1
         say("  FAIL  \(outcome.plan.name): \(figures)\n          \(outcome.plan)")
-        if isVacuous { say("no migration was completed: the walk shows nothing") }
+        if isVacuous { say("no stream was moved: the walk shows nothing") }
         if outcome.isCut { say("the bound on states was reached: raise --limit, or make the world smaller") }
         if let counterexample = outcome.counterexample { say(counterexample) }
     }
 
-    mutating func add(_ mutant: Mutant, _ outcomes: [Outcome], isHonestSound: Bool, drawn: Bool) {
+    mutating func add<Bounds: WalkPlan>(
+        _ mutant: String, _ outcomes: [Outcome<Bounds>], isHonestSound: Bool, drawn: Bool
+    ) {
         let shortest = outcomes.compactMap(\.counterexample).min { $0.path.count < $1.path.count }
         let states = outcomes.reduce(0) { $0 + $1.states }
         guard let shortest else {
@@ -59,7 +61,7 @@ struct Report {
         passed += 1
         caught += 1
         longest = max(longest, shortest.path.count)
-        let name = mutant.rawValue.padding(to: 24)
+        let name = mutant.padding(to: 24)
         let property = shortest.violation.property.rawValue.padding(to: 5)
         say("  ok    \(name) \(property) \(shortest.path.count) events, \(thousands(states)) states")
         if drawn { say(shortest) }

@@ -57,6 +57,29 @@ import Testing
         #expect(!isNew.contains(false) && !isStillNew.contains(true) && fingerprints.count == numbers.count)
     }
 
+    // MARK: Connections
+
+    @Test(arguments: PathsPlan.tests)
+    func everyOrderOfConnections(plan: PathsPlan) {
+        let outcome = Walk(plan).exhaust()
+        #expect(outcome.counterexample == nil, "\(outcome.counterexample?.description ?? "")")
+        #expect(!outcome.isCut && outcome.tally.ends > 0 && outcome.tally.rests > 0)
+        #expect((outcome.tally.completed > 0) == !plan.streams.isEmpty)
+    }
+
+    /// Those with short counterexamples; all of them: `make model-check`.
+    @Test(arguments: [
+        PathsMutant.ownRanking, .confirmedAtOnce, .closesAtGoAway, .refusesLate, .ignoresGoAway, .lateOpenFails,
+        .givesUpLast, .grantsDowngrades, .lateStreamStays,
+    ])
+    func mutantOfConnectionsIsCaught(mutant: PathsMutant) throws {
+        let plan = try #require(PathsPlan.plans(for: mutant).first)
+        let counterexample = try #require(Walk(plan).shortestCounterexample().counterexample)
+        #expect(counterexample.description.hasPrefix("CS-") && counterexample.description.contains("    ║"))
+    }
+
+    // MARK: The tools
+
     @Test func aCounterexampleIsDrawn() throws {
         let plan = try #require(Plan.plans(for: .noTaint).first)
         let counterexample = try #require(Walk(plan).shortestCounterexample().counterexample)

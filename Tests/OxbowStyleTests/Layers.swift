@@ -47,7 +47,7 @@ let layers: [Layer] = [
     .driver("OxbowSQLite", ["OxbowCore", "OxbowSwarm", "OxbowNIO"]),
     .driver("OxbowTesting", machines.union(["OxbowNIO", "Oxbow"])),
     .driver("OxbowSimulate", ["OxbowCore", "OxbowTesting"]),
-    .driver("OxbowExplorer", ["OxbowCore", "OxbowMigration"]),
+    .driver("OxbowExplorer", ["OxbowCore", "OxbowMigration", "OxbowSwarm"]),
     .driver("OxbowModelCheck", ["OxbowExplorer"]),
     .driver("OxbowCLI", ["OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowMigration", "OxbowNIO", "Oxbow"]),
 ]

@@ -163,6 +163,60 @@ struct ConnectionSetTests {
         #expect(set.set.usable == [2, 1], "the driver found a stream, and said so")
     }
 
+    @Test("A connection isn't given up when the better one is gone by the time that its loop learns of it (CS-8)")
+    func keepsTheLast() {
+        var set = Scene()
+        set.open(Self.relayed(1))
+        set.open(ConnectionFacts(id: 2))
+        _ = set.set.tick(at: set.now)
+        set.set.inspected(1, streams: 0, at: set.now)
+        set.wait(.seconds(1))
+        #expect(set.set.tick(at: set.now).contains(.retire(1)))
+        set.set.closed(2, at: set.now)
+        #expect(set.set.usable == [], "it is given up, as far as is known")
+        let retires = set.set.retires(1, streams: 0, at: set.now)
+        #expect(!retires && set.set.best == 1)
+    }
+
+    @Test("Of several that the higher peer dialled, it keeps the one on which the lower leaves streams (CS-3, CS-9)")
+    func followsStreams() {
+        var set = Scene(isLowerPeer: false)
+        for id in UInt64(1)...2 { set.open(ConnectionFacts(id: id, isDialedByLowerPeer: false)) }
+        set.streams[2] = 1
+        #expect(set.set.best == 1)
+        set.run(for: .seconds(20))
+        #expect(set.retired == [1] && set.set.best == 2)
+        // Streams that can't move, on both: the choice changes once.
+        set = Scene(isLowerPeer: false)
+        for id in UInt64(1)...2 { set.open(ConnectionFacts(id: id, isDialedByLowerPeer: false)) }
+        set.streams = [1: 1, 2: 1]
+        set.run(for: .seconds(20))
+        #expect(set.set.best == 2)
+        set.run(for: .seconds(20))
+        #expect(set.set.best == 2 && set.retired == [])
+    }
+
+    @Test("Streams that the peer put on a connection which isn't confirmed here stay there (CS-5)")
+    func neverDown() {
+        var set = Scene()
+        set.open(Self.relayed(1))
+        set.set.opened(ConnectionFacts(id: 2), at: set.now)
+        #expect(set.set.destination(from: 2, at: set.now) == nil)
+        #expect(set.set.usable == [1, 2], "new ones of this side go where they are sure to arrive (CS-4)")
+        set.set.peerRetired(2, at: set.now)
+        #expect(set.set.destination(from: 2, at: set.now) == 1, "unless its end was announced")
+    }
+
+    @Test("To take a stream away from a connection that is given up is no wish of an application (CS-12)")
+    func noWish() {
+        var set = Scene()
+        set.open(ConnectionFacts(id: 1))
+        set.open(ConnectionFacts(id: 2))
+        set.set.peerRetired(1, at: set.now)
+        let isWish = set.set.peerMoved(from: 1, to: 2, at: set.now)
+        #expect(!isWish)
+    }
+
     // MARK: Health
 
     @Test("A best connection that falls silent is left, and trusted again after it was well for a while")
@@ -306,8 +360,7 @@ private struct Scene {
     private mutating func perform(_ action: ConnectionSetAction) {
         switch action {
         case .retire(let id):
-            if streamsOnRetire > 0 { return set.inspected(id, streams: streamsOnRetire, at: now) }
-            retired.append(id)
+            if set.retires(id, streams: streamsOnRetire, at: now) { retired.append(id) }
         case .inspect(let id):
             set.inspected(id, streams: streams[id] ?? 0, at: now)
         case .probe(let id):

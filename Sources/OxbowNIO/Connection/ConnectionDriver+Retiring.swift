@@ -1,7 +1,7 @@
 import OxbowCore
 import OxbowMux
 
-/// How far a connection has come in being given up without a loss.
+/// How far a connection has come in being given up without a loss (CS-7).
 ///
 /// The peer may have opened streams before it read the GoAway; those are still served. A ping that goes out behind the
 /// GoAway is answered by a peer that has read it and opens no more; what it had opened before came before the answer, or

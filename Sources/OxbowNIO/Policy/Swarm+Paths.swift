@@ -79,8 +79,12 @@ extension Swarm {
             let id = connection.id.rawValue
             switch action {
             case .retire:
-                guard uses(of: connection, with: peer) == 0 else { fallthrough }
-                connection.retire()
+                let streams = uses(of: connection, with: peer)
+                var isSure = false
+                changePaths(of: peer, on: connection.eventLoop) {
+                    isSure = $0.retires(id, streams: streams, at: $1)
+                }
+                if isSure { connection.retire() }
             case .inspect:
                 let streams = uses(of: connection, with: peer)
                 changePaths(of: peer, on: connection.eventLoop) { $0.inspected(id, streams: streams, at: $1) }

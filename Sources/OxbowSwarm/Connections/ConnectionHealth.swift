@@ -1,6 +1,6 @@
 import OxbowCore
 
-/// How well a connection works, as far as this side can tell.
+/// How well a connection works, as far as this side can tell (CS-11).
 ///
 /// Two signs say that it doesn't: nothing comes although a sign of life was asked for, or each round trip takes very long.
 /// A long queue makes round trips long too, so the second sign is a coarse one.

@@ -1,5 +1,5 @@
 /// Puts connections to one peer into classes. Both peers have to come to the same classes: pruning and the direction of
-/// migrations rest on that.
+/// migrations rest on that (CS-1).
 public protocol ConnectionRanking: Sendable {
     /// The class of a connection: the lower, the better. To look only at what both peers know for certain: never at a
     /// measured time, an address that a NAT rewrites, or the order in which connections opened here.

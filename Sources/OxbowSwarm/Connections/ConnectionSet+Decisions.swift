@@ -2,7 +2,8 @@ public import OxbowCore
 
 /// What the driver of a ``ConnectionSet`` has to do.
 public enum ConnectionSetAction: Hashable, Sendable {
-    /// Announce the end of a connection, and close it once nothing can be under way on it.
+    /// Announce the end of a connection, and close it once nothing can be under way on it; ask
+    /// ``ConnectionSet/retires(_:streams:at:)`` just before.
     case retire(ConnectionSet.ID)
     /// Count the streams on a connection: ``ConnectionSet/inspected(_:streams:at:)``.
     case inspect(ConnectionSet.ID)
@@ -22,11 +23,13 @@ public enum PeerMoveVerdict: Hashable, Sendable {
 extension ConnectionSet {
     // MARK: Moving
 
-    /// Where streams of a connection should move to now, by this side's doing; nil: nowhere.
+    /// Where streams of a connection should move to now, by this side's doing; nil: nowhere (CS-5).
     public func destination(from source: ID, at now: Instant) -> ID? {
         guard policy.movesStreams, let best, best != source, let bestSince, let target = self[best],
-            let current = self[source], !current.isUsable || precedes(target, current)
+            let current = self[source]
         else { return nil }
+        // One that only isn't confirmed yet is no worse for it: the peer has it, or no stream would be there.
+        guard !current.isUsable || precedes(target, current) else { return nil }
         return bestSince + delay(of: current, to: target) <= now ? best : nil
     }
 
@@ -44,7 +47,7 @@ extension ConnectionSet {
     /// Judges the peer's wish to move a stream from one connection to another.
     ///
     /// To a worse class only when the better connection answers no more, or very slowly: otherwise a peer could pull a stream
-    /// back to a relay (a downgrade).
+    /// back to a relay (a downgrade, CS-6).
     public func judgeMove(from source: ID, to target: ID, since arrived: Instant, at now: Instant) -> PeerMoveVerdict {
         guard let old = self[source], let new = self[target], policy.movesStreams else { return .accept }
         guard new.rank > old.rank, old.isUsable, !old.health.isDegraded else { return .accept }
@@ -90,7 +93,7 @@ extension ConnectionSet {
         }
     }
 
-    /// How long a connection has to be idle before this side closes it; nil when it doesn't.
+    /// How long a connection has to be idle before this side closes it; nil when it doesn't (CS-3).
     private func grace(of entry: Entry) -> Duration? {
         guard policy.prunes, entry.isUsable, !entry.facts.isPinned, let best, best != entry.facts.id, bestSince != nil,
             let target = self[best], !target.health.isDegraded

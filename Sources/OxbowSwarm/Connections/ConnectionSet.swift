@@ -1,15 +1,16 @@
 public import OxbowCore
 
-/// The connections to one peer: which of them is best, where streams should be, and which may be closed.
+/// The connections to one peer: which of them is best, where streams should be, and which may be closed
+/// (`Specs/connections.md`, CS-1 to CS-12).
 ///
 /// **Agreement.** Connections are in classes on which both peers agree (``ConnectionRanking``). Within a class, of two
 /// connections that the peers dialled to each other that of the lower peer is better, and both know it; of several that
-/// one peer dialled, only that peer closes any, or moves streams between them. So of any two connections only one can be closed in favour of the other,
-/// by whichever side, whatever each knows at the moment: the best of all is never closed. Nor can streams move in a
+/// one peer dialled, only that peer closes any, or moves streams between them. So of any two connections only one can be
+/// closed in favour of the other, by whichever side, whatever each knows at the moment: the best of all is never closed. Nor can streams move in a
 /// circle: across classes they move to the better, within one as both see it or as one alone wants it.
 ///
-/// **When it acts.** Only for a connection that is *confirmed*: that the peer, too, surely has open. The peer with the
-/// higher id leaves moving to the other for ``ConnectionPolicy/stepInDelay``, so that two Migrates for one stream seldom
+/// **When it acts.** Only for a connection that is *confirmed*: that the peer, too, surely has open (CS-2). The peer
+/// with the higher id leaves moving to the other for ``ConnectionPolicy/stepInDelay``, so that two Migrates for one stream seldom
 /// meet (SM-F4).
 ///
 /// A connection that has *degraded* ranks behind the others until it is well again; it isn't closed for it.
@@ -25,7 +26,7 @@ public struct ConnectionSet: Sendable {
         /// This side has announced its end, or the peer has: no new streams.
         var isRetiring = false
         var isLeaving = false
-        /// The peer, which dialled it, has moved a stream away from it within its class.
+        /// The peer, which dialled it, has moved a stream away from it within its class, or keeps streams on another.
         var isDemoted = false
         /// Since when no stream has been on it, as far as is known.
         var idleSince: Instant?
@@ -100,9 +101,10 @@ public struct ConnectionSet: Sendable {
     /// which it prefers.
     ///
     /// - Returns: whether this side sees no reason for it. Then it is the wish of the peer's application, and the stream
-    ///   should be left where it is.
+    ///   should be left where it is (CS-12).
     public mutating func peerMoved(from source: ID, to target: ID, at now: Instant) -> Bool {
-        guard let old = self[source], let new = self[target], old.rank == new.rank else { return false }
+        // Either side takes streams away from a connection that is given up.
+        guard let old = self[source], let new = self[target], old.rank == new.rank, old.isUsable else { return false }
         let isPeers = [old, new].allSatisfy { $0.facts.isDialedByLowerPeer != isLowerPeer }
         guard isPeers else { return precedes(old, new) }
         change(source, at: now) { entry, _ in entry.isDemoted = true }
@@ -110,15 +112,40 @@ public struct ConnectionSet: Sendable {
         return false
     }
 
-    /// The driver has looked how many streams are on a connection: the answer to ``ConnectionSetAction/inspect(_:)``, and to
-    /// ``ConnectionSetAction/retire(_:)`` when that came too late.
+    /// The driver has looked how many streams are on a connection: the answer to ``ConnectionSetAction/inspect(_:)``.
     public mutating func inspected(_ id: ID, streams: Int, at now: Instant) {
         change(id, at: now) { entry, policy in
             entry.idleSince = streams == 0 ? entry.idleSince ?? now : nil
-            entry.busyLooks = streams == 0 ? 0 : min(entry.busyLooks + 1, 3)
+            entry.busyLooks = streams == 0 ? 0 : min(entry.busyLooks + 1, Self.mostBusyLooks)
             entry.inspectAt = now + policy.pruneGrace * (1 << entry.busyLooks)
-            if streams > 0 { entry.isRetiring = false }
         }
+        follow(id, at: now)
+    }
+
+    /// Of several that the higher peer dialled, it closes one, and the lower peer says where streams are. The two may like
+    /// different ones best: if streams stay on another than the best, that is the one to keep (CS-3). Once for each
+    /// connection, so that streams which can't move don't make the choice go to and fro.
+    private mutating func follow(_ id: ID, at now: Instant) {
+        guard !isLowerPeer, let best, let busy = self[id], let current = self[best], id != best,
+            busy.busyLooks == Self.mostBusyLooks, !busy.isDemoted, busy.isUsable, busy.rank == current.rank,
+            !busy.facts.isDialedByLowerPeer, !current.facts.isDialedByLowerPeer
+        else { return }
+        change(best, at: now) { entry, _ in entry.isDemoted = true }
+    }
+
+    private static let mostBusyLooks = 3
+
+    /// The driver is about to give a connection up: the answer to ``ConnectionSetAction/retire(_:)``. Between the decision
+    /// and this moment a stream may have come, or the connection that was better may have gone
+    /// (CS-8).
+    ///
+    /// - Returns: whether to go on.
+    public mutating func retires(_ id: ID, streams: Int, at now: Instant) -> Bool {
+        let isLast = !entries.contains { $0.facts.id != id && $0.isUsable }
+        guard streams > 0 || isLast else { return true }
+        change(id, at: now) { entry, _ in entry.isRetiring = false }
+        inspected(id, streams: streams, at: now)
+        return false
     }
 
     private mutating func change(_ id: ID, at now: Instant, _ body: (inout Entry, ConnectionPolicy) -> Void) {
@@ -131,8 +158,13 @@ public struct ConnectionSet: Sendable {
 
     /// No connection stands.
     public var isEmpty: Bool { entries.isEmpty }
-    /// The connections that take new streams, best first.
-    public var usable: [ID] { entries.filter(\.isUsable).sorted(by: precedes).map(\.facts.id) }
+    /// The connections that take new streams, best first; behind them those that the peer may not have yet, or refuse
+    /// (CS-4).
+    public var usable: [ID] {
+        let candidates = entries.filter(\.isUsable)
+        let sure = candidates.filter(\.isConfirmed).sorted(by: precedes)
+        return (sure + candidates.filter { !$0.isConfirmed }.sorted(by: precedes)).map(\.facts.id)
+    }
     /// Whether a connection has degraded.
     public func isDegraded(_ id: ID) -> Bool { self[id]?.health.isDegraded ?? false }
     /// The latest round trip of a connection.
@@ -146,7 +178,7 @@ public struct ConnectionSet: Sendable {
     private mutating func choose(at now: Instant) {
         for index in entries.indices { entries[index].health.judge(policy, at: now) }
         let candidates = entries.filter(\.isUsable)
-        // What the peer may not have yet is for new streams only when nothing else is there.
+        // CS-4: what the peer may not have yet is for new streams only when nothing else is there.
         let sure = candidates.filter(\.isConfirmed)
         let chosen = (sure.isEmpty ? candidates : sure).min(by: precedes)
         let isSure = chosen?.isConfirmed ?? false

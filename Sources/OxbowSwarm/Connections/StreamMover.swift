@@ -1,7 +1,8 @@
 public import OxbowCore
 public import OxbowMigration
 
-/// Which streams of a peer are to be moved next, and when: a bounded number at once, each at most so often.
+/// Which streams of a peer are to be moved next, and when: a bounded number at once, each at most so often
+/// (CS-10).
 ///
 /// It keeps streams that should be elsewhere. Whether they still should, and where, or are gone, is asked when their turn
 /// comes.
