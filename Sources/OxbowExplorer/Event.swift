@@ -90,6 +90,8 @@ package struct Tally: Hashable, Sendable {
     package var ends = 0
     package var aborts = 0
     package var held = 0
+    /// Connections that were given up and closed.
+    package var closed = 0
     package var rests = 0
 
     package init() {}
@@ -116,6 +118,7 @@ package struct Tally: Hashable, Sendable {
         sum.ends += other.ends
         sum.aborts += other.aborts
         sum.held += other.held
+        sum.closed += other.closed
         sum.rests += other.rests
     }
 }

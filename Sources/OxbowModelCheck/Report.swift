@@ -32,7 +32,7 @@ struct Report {
         let figures =
             "\(thousands(outcome.states)) states, depth \(outcome.depth), \(thousands(rate)) states/s, "
             + "\(thousands(outcome.tally.rests)) ends"
-        let isVacuous = outcome.tally.completed == 0 && outcome.counterexample == nil
+        let isVacuous = outcome.tally.completed + outcome.tally.closed == 0 && outcome.counterexample == nil
         if outcome.isPassed, !isVacuous {
             passed += 1
             say("  ok    \(outcome.plan.name): \(figures)\n          \(outcome.plan)")
@@ -40,7 +40,7 @@ struct Report {
         }
         failed += 1
         say("  FAIL  \(outcome.plan.name): \(figures)\n          \(outcome.plan)")
-        if isVacuous { say("no stream was moved: the walk shows nothing") }
+        if isVacuous { say("no stream was moved and no connection closed: the walk shows nothing") }
         if outcome.isCut { say("the bound on states was reached: raise --limit, or make the world smaller") }
         if let counterexample = outcome.counterexample { say(counterexample) }
     }

@@ -33,6 +33,12 @@ extension PathsPlan {
             $0.streams = [PlannedStream()]
             $0.usesLoops = true
         },
+        PathsPlan("relayed, then two direct, the higher is manual") {
+            $0.behaviours[1] = .manual
+            $0.links = [relayed, PlannedLink(), PlannedLink(dialer: 1)]
+            $0.streams = [PlannedStream(opener: 1)]
+            ($0.mostMoves, $0.mostAttempts) = (2, 3)
+        },
         PathsPlan("two dials of the lower") {
             $0.links = [PlannedLink(), PlannedLink()]
             $0.streams = [PlannedStream(opener: 1)]
@@ -110,6 +116,10 @@ extension PathsPlan {
             PathsPlan("two dials of the lower, both open") {
                 $0.links = [PlannedLink(), PlannedLink()]
                 ($0.mostMoves, $0.mostAttempts) = (2, 3)
+            },
+            PathsPlan("relayed, then two direct, no streams") {
+                $0.links = [relayed, PlannedLink(), PlannedLink(dialer: 1)]
+                $0.streams = []
             },
             PathsPlan("relayed, then punched by both") {
                 $0.links = [relayed, PlannedLink(), PlannedLink(dialer: 1)]

@@ -8,7 +8,7 @@ extension PathsWorld {
     mutating func close(_ link: Int, _ side: Int, _ run: PathsRun) throws(Violation) {
         try checkClosing(link, side)
         run.note(side, "closes connection \(link)")
-        run.tally.ends += 1
+        run.tally.closed += 1
         if !links[link].isLost, links[link].ends[1 - side].stage != .over {
             links[link].toward[1 - side].append(PathsFrame(kind: .end))
         }
