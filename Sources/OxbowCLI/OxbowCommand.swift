@@ -16,7 +16,8 @@ struct OxbowCommand: AsyncParsableCommand {
             """,
         version: "oxbow 0.1.0",
         subcommands: [
-            IDCommand.self, ListenCommand.self, RelayCommand.self, PeersCommand.self, PingCommand.self, SendCommand.self, ReceiveCommand.self,
+            IDCommand.self, ListenCommand.self, RelayCommand.self, PeersCommand.self, PingCommand.self,
+            SendCommand.self, ReceiveCommand.self,
             PipeCommand.self, PerfCommand.self, SoakCommand.self, DemoCommand.self, DemoPeerCommand.self,
             InteropPeerCommand.self,
         ])

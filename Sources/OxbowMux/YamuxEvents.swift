@@ -6,6 +6,8 @@ public enum YamuxEvent: Hashable, Sendable {
     case acknowledged(YamuxStreamID)
     /// The peer sends no more on this stream, and all that it sent was handed out.
     case finRead(YamuxStreamID)
+    /// A stream of ours of which nothing was sent: the peer had announced that it takes no more. It is gone.
+    case streamUnopened(YamuxStreamID)
     /// The stream is gone. The peer reset it (`byPeer`; the code when it gave one), or broke its rules, or takes no new
     /// streams. Nothing else comes about it, ``streamClosed(_:)`` neither.
     case streamReset(YamuxStreamID, code: UInt32?, byPeer: Bool)

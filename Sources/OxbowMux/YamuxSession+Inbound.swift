@@ -267,7 +267,7 @@ extension YamuxSession {
         }
         for id in unheard {
             reset(id)
-            events.append(.streamReset(id, code: nil, byPeer: false))
+            events.append(.streamUnopened(id))
         }
     }
 }

@@ -84,6 +84,11 @@ package final class RawPeer: ByteTransportDelegate, @unchecked Sendable {
         transport.close(discarding: false)
     }
 
+    /// Takes nothing more from the line while off: what the other side writes piles up there.
+    package func setReading(_ isOn: Bool) {
+        transport.setReading(isOn)
+    }
+
     // MARK: Looking
 
     /// All payload that came on a stream.

@@ -201,7 +201,7 @@ private struct BothWires {
                 if let stream = ids.firstIndex(of: id), !model.isAbandoned(wires[stream], side) {
                     realSeen[side][stream].isEnded = true
                 }
-            case .streamReset(let id, _, _):
+            case .streamReset(let id, _, _), .streamUnopened(let id):
                 if let stream = ids.firstIndex(of: id) { realSeen[side][stream].isReset = true }
             case .streamClosed: reached.insert(.closed)
             default: break

@@ -218,7 +218,7 @@ struct Endpoint {
                 reading[id] = Reading()
                 session.accept(id)
             case .finRead(let id): reading[id]?.ended = true
-            case .streamReset(let id, _, _): broken.insert(id)
+            case .streamReset(let id, _, _), .streamUnopened(let id): broken.insert(id)
             case .streamClosed(let id): closed.insert(id)
             case .goAway(let code): goAwayCode = code
             case .acknowledged, .roundTrip, .growthWanted: break

@@ -260,7 +260,7 @@ import Testing
         let unheard = try session.open(at: .zero)
         session.setPending(unheard, bytes: 4)
         #expect(
-            try session.take(goAway(2)) == [.goAway(2), .streamReset(unheard, code: nil, byPeer: false)])
+            try session.take(goAway(2)) == [.goAway(2), .streamUnopened(unheard)])
         #expect(throws: YamuxOpenError.remoteGoAway(2)) { try session.open(at: .zero) }
         #expect(session.remoteGoAway == 2)
         session.setPending(known, bytes: 5)

@@ -170,6 +170,29 @@ struct PathPolicyTests {
         world.expectNothingLeft()
     }
 
+    @Test("A stream whose SYN waits for the socket when the peer's GoAway comes opens on the other connection")
+    func unheard() throws {
+        let scene = try RawScene()
+        let (other, _) = try scene.connectAgain()
+        let bulk = scene.host.open([echo], to: scene.peer.id, on: scene.connection, isMigratable: false)
+        scene.peer.setReading(false)
+        bulk.send(200_000, chunk: 50_000, each: .milliseconds(1))
+        scene.world.run(for: .milliseconds(10))
+        let stream = scene.host.open([echo], to: scene.peer.id, on: scene.connection, isPlaceChosen: false)
+        stream.write("whole")
+        scene.world.run(for: .milliseconds(1))
+        #expect(other.frames.isEmpty)
+        scene.peer.send(RawPeer.Frame(YamuxFrameHeader(type: .goAway, streamID: .session, length: 0)))
+        scene.world.run(for: .milliseconds(1))
+        let id = try #require(other.frames.last { $0.header.flags.contains(.syn) }).header.streamID
+        #expect(other.payload(on: id).suffix(5) == Array("whole".utf8)[...])
+        #expect(stream.end == nil)
+        other.send(RawScene.taken + Array("back".utf8), on: id, flags: .ack)
+        scene.world.run(for: .milliseconds(1))
+        #expect(String(buffer: stream.received) == "back")
+        scene.end()
+    }
+
     @Test("A path that answers very slowly is left for a worse one before it dies, and both sides agree")
     func degrades() {
         let (low, high) = makeHosts { $0.policy.prunes = false }

@@ -151,6 +151,7 @@ extension ConnectionDriver {
     /// The negotiation is over: what is left of the input, and everything from now on, is the application's.
     private func attach(_ stream: UnderlyingStream) {
         stream.stage = .attached
+        stream.opening = nil
         let rest = stream.waiting
         stream.waiting = []
         if !rest.isEmpty { stream.logical?.received(ByteBuffer(bytes: rest), on: stream.token, at: now) }

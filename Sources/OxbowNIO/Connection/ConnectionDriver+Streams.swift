@@ -25,6 +25,8 @@ extension ConnectionDriver {
                 remove(stream)
                 streamLost(stream, cause: cause)
                 retryWaitingOpens()
+            case .streamUnopened(let id):
+                if let stream = streams[id] { reopenElsewhere(stream) }
             case .streamClosed(let id):
                 if let stream = streams[id] { remove(stream) }
                 retryWaitingOpens()
@@ -40,6 +42,20 @@ extension ConnectionDriver {
                 growWindows(by: bytes)
             }
         }
+    }
+
+    /// The peer takes no new streams, and hasn't heard of this one: another connection may take it.
+    private func reopenElsewhere(_ stream: UnderlyingStream) {
+        remove(stream)
+        if let opening = stream.opening, let logical = stream.logical, logical.unbind(stream.token),
+            owner.openElsewhere(logical, opening, than: self)
+        {
+            stream.stage = .released
+            stream.logical = nil
+        } else {
+            streamLost(stream, cause: .connectionLost(.closedByPeer(code: remoteGoAway ?? YamuxGoAwayCode.normal)))
+        }
+        retryWaitingOpens()
     }
 
     private func streamOpened(_ id: YamuxStreamID) {
@@ -203,11 +219,13 @@ extension ConnectionDriver {
                 owner.ledger.close(CollectionOfOne(token))
                 return session?.reset(id) ?? ()
             }
+            let opening = negotiation
             var negotiation = negotiation
             let flight = negotiation.start()
             let stream = UnderlyingStream(
                 token: token, id: id, stage: .outbound(negotiation, purpose), logical: logical)
             stream.prefix = ByteBuffer(bytes: flight)
+            if case .source = purpose { stream.opening = opening }
             add(stream)
             limitNegotiation(of: stream)
             refresh(stream)

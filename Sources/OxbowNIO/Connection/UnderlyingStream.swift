@@ -30,6 +30,8 @@ final class UnderlyingStream {
     let id: YamuxStreamID
     var stage: Stage
     var logical: LogicalStream?
+    /// How this side opened it, as long as another connection could take it as well: until the peer answers.
+    var opening: OutboundStreamNegotiation?
     /// The peer's bytes that no negotiation has read yet.
     var waiting: [UInt8] = []
     /// Own negotiation bytes, which go out before any of the application's.

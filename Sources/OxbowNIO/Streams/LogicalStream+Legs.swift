@@ -143,6 +143,18 @@ extension LogicalStream {
         }
     }
 
+    /// Nothing of the stream was sent on its first leg, and won't be: another connection takes it.
+    ///
+    /// - Returns: false when it is too late for that.
+    func unbind(_ token: LegToken) -> Bool {
+        change { state, _ in
+            guard !state.machine.isEnded, state.legs.source?.token == token, state.legs.source?.bytesWritten == 0
+            else { return false }
+            state.forget(.source)
+            return true
+        }
+    }
+
     /// The stream's own negotiation failed: the application gets `error`.
     func fail(_ error: StreamError, resetCode: UInt32 = 0) {
         change { state, effects in

@@ -78,7 +78,8 @@ package final class Swarm: Sendable {
         _ configuration: SwarmConfiguration, localPeer: PeerID
     ) -> [any SwarmComponent] {
         var components: [any SwarmComponent] = [
-            ReachabilityService(configuration.reachability), RelayClient(configuration.relayClient, localPeer: localPeer),
+            ReachabilityService(configuration.reachability),
+            RelayClient(configuration.relayClient, localPeer: localPeer),
         ]
         if let relayServer = configuration.relayServer { components.append(RelayServer(relayServer)) }
         if configuration.holePunch.isEnabled {
