@@ -73,7 +73,8 @@ lab: bootstrap $(OXBOW) ## Streams that move, over bad links and through NATs: O
 	@Interop/lab/run $(if $(STREAMS),--streams $(STREAMS)) $(if $(MIGRATIONS),--migrations $(MIGRATIONS)) \
 		$(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(if $(LOSS),--loss $(LOSS)) $(if $(DELAY),--delay $(DELAY)) \
 		$(if $(RELAY_LINK),--relay $(RELAY_LINK)) $(if $(HOME_LINK),--home $(HOME_LINK)) $(if $(SIZE),--size $(SIZE)) \
-		$(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(foreach name,$(ONLY),--only $(name)) $(JSON_FLAG) $(LAB_ARGS)
+		$(if $(RUNS),--runs $(RUNS)) $(if $(LEAVING),--leaving $(LEAVING)) $(if $(SEED),--seed $(SEED)) \
+		$(foreach name,$(ONLY),--only $(name)) $(JSON_FLAG) $(LAB_ARGS)
 
 .PHONY: bench
 bench: bootstrap ## Measure speed beside references in the same run: SECONDS=per measurement

@@ -78,8 +78,8 @@ class Hosts:
     def relay(self, kind: str, limits: Limits = Limits()) -> Listener:
         """Starts the relay."""
         arguments = ["relay", "--listen", f"/ip4/{RELAY}/tcp/{RELAY_PORT}"]
-        if kind == OURS and limits == Limits():
-            arguments.append("--unlimited")
+        if kind == OURS:
+            arguments += ["--ephemeral", *(["--unlimited"] if limits == Limits() else [])]
         if limits.bytes is not None:
             arguments += ["--circuit-bytes", str(limits.bytes)]
         if limits.seconds is not None:

@@ -64,7 +64,7 @@ def arrived(seen: Seen) -> Check:
 def punched(seen: Seen) -> Check:
     """Whether the transfer started on the relay and a direct connection came up while it ran."""
     passed = seen.relayed is not None and seen.direct is not None and seen.relayed < seen.direct < seen.ended
-    ways = [f"{line.get('outcome')} at try {line.get('tries')}, {number(line, 'seconds'):.1f} s" for line in seen.punches]
+    ways = [str(line.get("summary")) for line in seen.punches if line.get("upgraded") is True]
     detail = f"relayed after {_time(seen.relayed)}, direct after {_time(seen.direct)}; {_join(ways)}"
     return Check("a hole was punched", passed, detail)
 
@@ -89,12 +89,8 @@ def mixed_upgrade(dialling: str, listening: str, result: Figures) -> Check:
 
 
 def last_growth(samples: Samples) -> float:
-    """The earliest moment from which on a counter may have stood still: the sample before the one that was the last to grow."""
-    since = samples[0][0] if samples else float("nan")
-    for (before, low), (_, high) in pairwise(samples):
-        if high > low:
-            since = before
-    return since
+    """The moment at which a counter was seen to have grown for the last time."""
+    return max([at for (_, low), (at, high) in pairwise(samples) if high > low], default=float("nan"))
 
 
 def growth(samples: Samples, start: float, end: float) -> float:
@@ -145,8 +141,8 @@ def faster(with_migration: Seen, without: Seen) -> list[Check]:
 
 def stayed(seen: Seen) -> list[Check]:
     """Whether a transfer between hosts that can't reach each other stays on the relay, and says why."""
-    reasons = sorted({str(line.get("reason")) for line in seen.punches if line.get("reason")})
-    failed = bool(seen.punches) and all(line.get("outcome") != "success" for line in seen.punches)
+    reasons = sorted({str(line["summary"]) for line in seen.punches if line.get("summary")})
+    failed = bool(seen.punches) and all(line.get("upgraded") is False for line in seen.punches)
     clean = seen.relayed is not None and seen.direct is None
     clean = clean and not seen.migrated and number(seen.result, "migrations") == 0
     return [

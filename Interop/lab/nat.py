@@ -119,9 +119,12 @@ class NatNetwork(Namespaces):
 
     def block_direct_path(self) -> None:
         """From now on nothing that one home sends to the other arrives, without an answer; the relay stays in reach of both."""
-        rules = "".join(f'iifname "wan-n{one}" oifname "wan-n{other}" drop; ' for one, other in ("ab", "ba"))
-        chain = f"chain forward {{ type filter hook forward priority 0; policy accept; {rules} }}"
-        run("ip", "netns", "exec", self.name("net"), "nft", "-f", "-", given=f"table ip blocked {{ {chain} }}\n")
+        rules = "\n".join(f'iifname "wan-n{one}" oifname "wan-n{other}" drop' for one, other in ("ab", "ba"))
+        chain = f"type filter hook forward priority 0; policy accept;\n{rules}"
+        run(
+            *("ip", "netns", "exec", self.name("net"), "nft", "-f", "-"),
+            given=f"table ip blocked {{\nchain forward {{\n{chain}\n}}\n}}\n",
+        )
 
     def measure(self) -> dict[str, dict[str, object]]:
         """Has each home ask two public hosts how it looks from there, and one of them try to come in unasked."""

@@ -112,7 +112,7 @@ def leave_relay(lab: Lab) -> Outcome:
     with lab.nat_network(lab.options.nat_plan) as network:
         hosts = Hosts(network, lab.oxbow, lab.peers)
         relay = hosts.relay(OURS)
-        where = ["--listen", f"/ip4/{OBSERVERS[0]}/tcp/0", "--listen", f"{relay.address}/p2p-circuit"]
+        where = ["--listen", f"/ip4/{OBSERVERS[0]}/tcp/0", "--relay", relay.address]
         listener = hosts.listen(OURS, "s", ["soak", "listen", "--ephemeral", "--once", "--upgrade", *where], "listener")
         direct = next(address for address in listener.addresses if "/p2p-circuit" not in address)
         dialer = hosts.start(

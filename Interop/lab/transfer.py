@@ -113,8 +113,9 @@ class Transfer:
 
     def is_to_receiver(self, line: Line, is_relayed: bool) -> bool:
         """Whether a line of the sender's tells of a connection to the receiver."""
-        is_opened = line.get("event") == "connection_opened" and line.get("peer") == self.receiver.peer_id
-        return is_opened and line.get("relayed") is is_relayed
+        path = line.get("path")
+        is_opened = line.get("event") == "connected" and line.get("peer") == self.receiver.peer_id
+        return is_opened and isinstance(path, dict) and path.get("relayed") is is_relayed
 
     def await_connection(self, is_relayed: bool, limit: float = CONNECT) -> StampedLine | None:
         """Waits for a connection to the receiver; None when the transfer ends before there is one, or at the limit."""
@@ -164,7 +165,7 @@ class Transfer:
         lines = self.sender.lines
         results = [line for line in lines if _is_result(line)]
         link = [line for line in self.network.links["r"].program.lines if line.get("event") in ("traffic", "counts")]
-        punches = events(self.sender, "hole_punch") + events(self.receiver.program, "hole_punch")
+        punches = [event for end in (self.sender, self.receiver.program) for event in events(end, "hole-punch-ended")]
         return Seen(
             is_equal=sha256_of(self.inbox / self.payload.path.name) == self.payload.sha256,
             size=self.payload.size,
@@ -173,7 +174,7 @@ class Transfer:
             ended=(results[-1].at if results else ended) - self.started,
             relayed=self._first(lines, is_relayed=True),
             direct=self._first(lines, is_relayed=False),
-            migrated=[line.at - self.started for line in events(self.sender, "stream_migrated")],
+            migrated=[line.at - self.started for line in events(self.sender, "migrated")],
             punches=[dict(line) for line in punches],
             received=[dict(line) for line in events(self.receiver.program, "received")],
             failures=[dict(line) for line in events(self.receiver.program, "failed")],

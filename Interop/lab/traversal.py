@@ -98,7 +98,8 @@ def repeat(lab: Lab) -> Outcome:
             lab.say(f"  run {number}: {runs[-1].figures()}")
         elif number % 10 == 0:
             lab.say(f"  {number} of {lab.options.runs} runs")
-    return Outcome(judge_nat.upgrades(runs), {"runs": [seen.figures() for seen in runs]})
+    brief = ("relayed", "direct", "migrated", "ended", "status", "is_equal")
+    return Outcome(judge_nat.upgrades(runs), {"runs": [{name: vars(seen)[name] for name in brief} for seen in runs]})
 
 
 def _over_public_relay(lab: Lab, kind: str) -> Outcome:

@@ -98,9 +98,9 @@ struct InteropDialer: Sendable {
     /// A stream on the relay, one more when a direct connection stands, and what became of the first.
     private func upgrade() async throws -> InteropResult {
         let began = ContinuousClock.now
-        let first = try await host.open(to: peer.id, [Interop.echo])
-        let firstRelayed = first.connection?.isRelayed ?? false
+        let first = try await host.open(to: peer.id, [Interop.echo], allowsLimited: true)
         var isEqual = try await first.exchangeEcho(bytes, isHalfClosing: false).isEqual
+        let firstPath = first.connection
         var upgradedAfter: Double?
         while upgradedAfter == nil, began.duration(to: .now) < .seconds(30) {
             if peer.connections.contains(where: { !$0.path.isRelayed }) {
@@ -109,13 +109,15 @@ struct InteropDialer: Sendable {
                 try await Task.sleep(for: .milliseconds(20))
             }
         }
-        let second = try await host.open(to: peer.id, [Interop.echo])
+        let second = try await host.open(to: peer.id, [Interop.echo], allowsLimited: true)
         isEqual = try await second.exchangeEcho(bytes, isHalfClosing: false).isEqual && isEqual
         let firstIsAlive = try await first.exchangeEcho(bytes, isHalfClosing: false).isEqual
         let fields: [(String, JSON)] = [
-            ("upgraded_after", upgradedAfter.map(JSON.rounded) ?? .null), ("first_relayed", .bool(firstRelayed)),
+            ("upgraded_after", upgradedAfter.map(JSON.rounded) ?? .null),
+            ("first_relayed", .bool(firstPath?.isRelayed ?? false)), ("first_path", firstPath?.json ?? .null),
             ("first_alive", .bool(firstIsAlive)), ("first_moved", .bool(first.migrationCount > 0)),
             ("second_relayed", .bool(second.connection?.isRelayed ?? true)),
+            ("second_path", second.connection?.json ?? .null),
         ]
         first.close()
         second.close()

@@ -14,13 +14,13 @@ final class InteropListener: Sendable {
     }
 
     /// Serves until standard input ends, or the task is cancelled.
-    func run() async throws {
+    func run(at addresses: [Multiaddr]) async throws {
         serve(Interop.echo, Self.echo)
         serve(Interop.transfer, Self.transfer)
         let events = host.events()
         Interop.emit([
             ("peer_id", .string(host.id.description)),
-            ("addrs", .array(host.listenAddresses.map { .string($0.description) })),
+            ("addrs", .array(addresses.map { .string($0.description) })),
         ])
         await withTaskGroup { group in
             group.addTask { await self.reportCounts(events) }

@@ -29,7 +29,8 @@ struct InteropOptions: ParsableArguments {
     /// Hosts to know before anything else: they tell what this one looks like from outside.
     @Option(transform: PeerAddress.parse) var also: [PeerAddress] = []
 
-    func withHost<Value: Sendable>(_ body: (OxbowHost) async throws -> Value) async throws -> Value {
+    /// - Parameter body: gets the host and where it listens.
+    func withHost<Value: Sendable>(_ body: (OxbowHost, [Multiaddr]) async throws -> Value) async throws -> Value {
         var configuration = HostConfiguration()
         configuration.security = [security]
         configuration.swarm.policy = .manual
@@ -37,8 +38,9 @@ struct InteropOptions: ParsableArguments {
             let addresses = try listen.isEmpty ? [Multiaddr("/ip4/127.0.0.1/tcp/0")] : listen
             for address in addresses where !address.isRelayed { try await host.listen(on: address) }
             for known in also { _ = try await host.connect(to: known.peer, at: [known.address]) }
-            for relay in addresses where relay.isRelayed { try await host.listen(on: relay) }
-            return try await body(host)
+            var relayed: [Multiaddr] = []
+            for relay in addresses where relay.isRelayed { relayed += try await host.listen(on: relay) }
+            return try await body(host, host.listenAddresses + relayed)
         }
     }
 }
@@ -52,7 +54,7 @@ struct InteropListenCommand: AsyncParsableCommand, Sendable {
         StandardOutput.ignoreBrokenPipes()
         let options = options
         _ = try await interruptible(isGraceful: true) {
-            try await options.withHost { host in try await InteropListener(host).run() }
+            try await options.withHost { host, addresses in try await InteropListener(host).run(at: addresses) }
         }
     }
 }
@@ -95,7 +97,7 @@ struct InteropDialCommand: AsyncParsableCommand, Sendable {
     }
 
     private func perform() async throws -> InteropResult {
-        try await options.withHost { host in
+        try await options.withHost { host, _ in
             try await withThrowingTaskGroup(of: InteropResult.self) { group in
                 group.addTask {
                     try await BlockingFile(.standardInput).waitForEnd()

@@ -274,6 +274,7 @@ struct SoakDialer: Sendable {
         let seconds = (ContinuousClock.now - began).seconds
         // A gap shows when it is over.
         try await Task.sleep(for: .seconds(2 * plan.pace))
+        try await watchGaps()
         measured.end = try await measure(control, replies)
         return (seconds, measured)
     }

@@ -281,11 +281,8 @@ final class SoakSession: Sendable {
     /// The longest time in which nothing came on a stream since ``watchGaps()``.
     private var longestGap: Duration { streams.map(\.longestGap).max() ?? .zero }
 
-    /// The longest gaps: between two calls of ``watchGaps()`` each, and since the last one; none before the first.
-    var gaps: [Duration] {
-        let before = state.withLock { $0.gaps }
-        return before.isEmpty ? [] : before.dropFirst() + [longestGap]
-    }
+    /// The longest gap between each call of ``watchGaps()`` and the next one.
+    var gaps: [Duration] { Array(state.withLock { $0.gaps }.dropFirst()) }
 
     // MARK: Looking at it
 

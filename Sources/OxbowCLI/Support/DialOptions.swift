@@ -12,6 +12,14 @@ struct DialOptions: ParsableArguments {
         transform: PeerAddress.parse)
     var addresses: [PeerAddress]
 
+    @Option(
+        name: .customLong("also"),
+        help: ArgumentHelp(
+            "Connect to this peer first: the more peers see this host, the surer it is of its own address.",
+            valueName: "address"),
+        transform: PeerAddress.parse)
+    var others: [PeerAddress] = []
+
     /// Whether one of the addresses leads through a relay.
     var isRelayed: Bool { addresses.contains { $0.address.isRelayed } }
 
@@ -22,6 +30,7 @@ struct DialOptions: ParsableArguments {
     /// Connects. Who dials through a relay listens, too: the direct path comes of both sides' dials.
     func connect(_ host: OxbowHost) async throws -> Peer {
         if isRelayed { try await host.listenEverywhere() }
+        for other in others { try await host.connect(to: other.peer, at: [other.address]) }
         return try await host.connect(to: PeerAddress.commonPeer(of: addresses), at: addresses.map(\.address))
     }
 }
