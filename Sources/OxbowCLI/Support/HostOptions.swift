@@ -29,6 +29,16 @@ struct HostOptions: ParsableArguments {
     )
     var observers: Int?
 
+    @Flag(help: "Find peers on the local network by multicast DNS, be found there, and connect to who is found.")
+    var mdns = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Connect to this peer at the start, and again when it is lost; may be given several times.",
+            valueName: "address"),
+        transform: PeerAddress.parse)
+    var bootstrap: [PeerAddress] = []
+
     func validate() throws {
         if let observers, !(1...64).contains(observers) { throw ValidationError("--observers is 1 to 64") }
         if ephemeral, key != nil { throw ValidationError("--ephemeral and --key exclude each other") }
@@ -45,6 +55,12 @@ struct HostOptions: ParsableArguments {
         var configuration = HostConfiguration()
         if !security.isEmpty { configuration.security = security }
         configuration.swarm.isMigrationEnabled = !noMigration
+        configuration.discovery.bootstrap = bootstrap.map(\.address)
+        if mdns {
+            var local = LocalNetworkDiscovery()
+            local.isConnecting = true
+            configuration.discovery.localNetwork = local
+        }
         if let observers {
             configuration.swarm.reachability.observations.requiredObservers = observers
             configuration.swarm.reachability.judgement.confirmations = min(
