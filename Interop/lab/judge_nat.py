@@ -15,6 +15,11 @@ from lab.transfer import Samples, Seen
 #: hosts stay connected to it.
 REST_AFTER = 2.0
 SILENCE = 4096.0
+#: By which factor a transfer may take longer while a relay is abused: a greedy peer has a fair share of its line.
+MAY_SLOW = 3.0
+#: Reservations that a relay grants to one network, and what there is at once in the scenario `abuse`.
+PER_NETWORK = 8
+RESERVATIONS = 1 + 2 * PER_NETWORK
 #: The share of transfers between punchable NATs that has to leave the relay.
 UPGRADES = 0.98
 
@@ -200,6 +205,32 @@ def path_lost(seen: Seen, blocked: float | None, limit: float) -> list[Check]:
     back = [at - blocked for at in seen.migrated if at > blocked]
     detail = f"{len(back)} moves back, the first {back[0] if back else float('nan'):.1f} s after the path went dead"
     return [Check("the stream went on over the relay", len(back) > 0, detail), arrived(seen)]
+
+
+def abuse(alone: Figures, beside: Figures, greedy: Figures, refused: Sequence[str], flood: int, counts: Figures) -> list[Check]:
+    """Whether a relay refuses what is too much, cuts what is over its limit, and carries the rest as before."""
+    before, now = number(alone, "seconds"), number(beside, "seconds")
+    bytes_cut, time_cut = number(counts, "out_of_bytes"), number(counts, "out_of_time")
+    over = greedy.get("ok") is False and (bytes_cut >= 1 or time_cut >= 1)
+    both = alone.get("sha256_equal") is True and beside.get("sha256_equal") is True
+    held = number(counts, "reservations")
+    return [
+        Check(
+            "others were served as before",
+            both and now <= MAY_SLOW * before,
+            f"a file took {before:.1f} s alone, {now:.1f} s beside the abuse",
+        ),
+        Check(
+            "a flood of reservations was refused",
+            len(refused) == flood - PER_NETWORK and all(refused) and held <= RESERVATIONS,
+            f"{len(refused)} of {flood} of one network; {held:g} reservations held; {_join(sorted(set(refused))[:2])}",
+        ),
+        Check(
+            "a circuit over its limit was cut",
+            over,
+            f"{bytes_cut:g} for their bytes, {time_cut:g} for their time; {greedy.get('error')}",
+        ),
+    ]
 
 
 def _time(seconds: float | None) -> str:

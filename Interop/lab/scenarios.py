@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import nat
+from lab.abuse import abuse
 from lab.lab import Lab, Outcome
 from lab.mixed import go_peer
 from lab.reference import reference
@@ -42,6 +43,7 @@ SCENARIOS = {
     "go-relay": Scenario(go_relay, has_nats=True, peers=("go",)),
     "py-relay": Scenario(py_relay, has_nats=True, peers=("py",)),
     "go-peer": Scenario(go_peer, has_nats=True, peers=("go",)),
+    "abuse": Scenario(abuse, has_nats=True, is_usual=False),
     "relay-lost": Scenario(relay_lost, has_nats=True),
     "path-lost": Scenario(path_lost, has_nats=True, is_usual=False),
     "reference": Scenario(reference, has_nats=True, peers=("go", "py"), is_usual=False),

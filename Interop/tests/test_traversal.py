@@ -147,6 +147,39 @@ class MixedTests(unittest.TestCase):
             self.assertFalse(judge_nat.mixed_upgrade("oxbow", "go", {**good, name: value}).passed, name)
 
 
+class AbuseTests(unittest.TestCase):
+    def judged(self, **changes: object) -> list[str]:
+        good: dict[str, object] = {
+            "alone": {"seconds": 6.0, "sha256_equal": True},
+            "beside": {"seconds": 12.0, "sha256_equal": True},
+            "greedy": {"ok": False, "error": "cut"},
+            "refused": ["no"] * 16,
+            "flood": 24,
+            "counts": {"reservations": 12, "out_of_bytes": 0, "out_of_time": 4},
+        }
+        return failed(judge_nat.abuse(**{**good, **changes}))  # type: ignore[arg-type]
+
+    def test_a_relay_that_holds_out_passes(self) -> None:
+        self.assertEqual(self.judged(), [])
+
+    def test_each_shortcoming_fails_its_check(self) -> None:
+        served, flood, cut = (
+            "others were served as before", "a flood of reservations was refused", "a circuit over its limit was cut",
+        )  # fmt: skip
+        for changes, name in (
+            ({"beside": {"seconds": 19.0, "sha256_equal": True}}, served),
+            ({"beside": {"seconds": 9.0, "sha256_equal": False}}, served),
+            ({"beside": {}}, served),
+            ({"refused": ["no"] * 15}, flood),
+            ({"refused": [""] * 16}, flood),
+            ({"counts": {"reservations": 18, "out_of_bytes": 1}}, flood),
+            ({"greedy": {"ok": True, "error": None}}, cut),
+            ({"counts": {"reservations": 12, "out_of_bytes": 0, "out_of_time": 0}}, cut),
+        ):
+            with self.subTest(str(changes)):
+                self.assertIn(name, self.judged(**changes))
+
+
 class RefusalTests(unittest.TestCase):
     def test_a_clean_stay(self) -> None:
         self.assertEqual(failed(judge_nat.stayed(STAYED)), [])
