@@ -15,8 +15,10 @@ import Testing
         _ key: Int, security: [ProtocolID], _ transports: SwarmTransports
     ) throws -> Swarm {
         let upgrade = try UpgradeConfiguration(identity: FixedKeys.all[key], securityProtocols: security)
+        var configuration = SwarmConfiguration()
+        configuration.policy = .manual
         let swarm = Swarm(
-            upgrade: upgrade, configuration: SwarmConfiguration(), transports: transports,
+            upgrade: upgrade, configuration: configuration, transports: transports,
             unixTime: { 1_800_000_000 }, eventSink: { _ in })
         swarm.registerServices()
         return swarm
@@ -86,6 +88,9 @@ import Testing
         _ = try await left.dialAnother(rightPeer, at: ears[1].addresses)
         _ = try await right.dialAnother(leftPeer, at: ears[0].addresses)
         let there = try #require(left.peer(rightPeer)), here = try #require(right.peer(leftPeer))
+        // Who dialled may stand before who listens; an answer to a ping proves both.
+        for connection in there.usableConnections { _ = try await left.ping(there, on: connection) }
+        for connection in here.usableConnections { _ = try await right.ping(here, on: connection) }
         for connection in there.usableConnections { await there.identified(connection.id) }
         for connection in here.usableConnections { await here.identified(connection.id) }
         #expect(Set(there.usableConnections.map { $0.path.security }) == ["/noise", "/tls/1.0.0"])

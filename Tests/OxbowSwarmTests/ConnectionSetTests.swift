@@ -178,24 +178,6 @@ struct ConnectionSetTests {
         #expect(!retires && set.set.best == 1)
     }
 
-    @Test("Of several that the higher peer dialled, it keeps the one on which the lower leaves streams (CS-3, CS-9)")
-    func followsStreams() {
-        var set = Scene(isLowerPeer: false)
-        for id in UInt64(1)...2 { set.open(ConnectionFacts(id: id, isDialedByLowerPeer: false)) }
-        set.streams[2] = 1
-        #expect(set.set.best == 1)
-        set.run(for: .seconds(20))
-        #expect(set.retired == [1] && set.set.best == 2)
-        // Streams that can't move, on both: the choice changes once.
-        set = Scene(isLowerPeer: false)
-        for id in UInt64(1)...2 { set.open(ConnectionFacts(id: id, isDialedByLowerPeer: false)) }
-        set.streams = [1: 1, 2: 1]
-        set.run(for: .seconds(20))
-        #expect(set.set.best == 2)
-        set.run(for: .seconds(20))
-        #expect(set.set.best == 2 && set.retired == [])
-    }
-
     @Test("Streams that the peer put on a connection which isn't confirmed here stay there (CS-5)")
     func neverDown() {
         var set = Scene()

@@ -26,7 +26,7 @@ public struct ConnectionSet: Sendable {
         /// This side has announced its end, or the peer has: no new streams.
         var isRetiring = false
         var isLeaving = false
-        /// The peer, which dialled it, has moved a stream away from it within its class, or keeps streams on another.
+        /// The peer, which dialled it, has moved a stream away from it within its class.
         var isDemoted = false
         /// Since when no stream has been on it, as far as is known.
         var idleSince: Instant?
@@ -119,18 +119,6 @@ public struct ConnectionSet: Sendable {
             entry.busyLooks = streams == 0 ? 0 : min(entry.busyLooks + 1, Self.mostBusyLooks)
             entry.inspectAt = now + policy.pruneGrace * (1 << entry.busyLooks)
         }
-        follow(id, at: now)
-    }
-
-    /// Of several that the higher peer dialled, it closes one, and the lower peer says where streams are. The two may like
-    /// different ones best: if streams stay on another than the best, that is the one to keep (CS-3). Once for each
-    /// connection, so that streams which can't move don't make the choice go to and fro.
-    private mutating func follow(_ id: ID, at now: Instant) {
-        guard !isLowerPeer, let best, let busy = self[id], let current = self[best], id != best,
-            busy.busyLooks == Self.mostBusyLooks, !busy.isDemoted, busy.isUsable, busy.rank == current.rank,
-            !busy.facts.isDialedByLowerPeer, !current.facts.isDialedByLowerPeer
-        else { return }
-        change(best, at: now) { entry, _ in entry.isDemoted = true }
     }
 
     private static let mostBusyLooks = 3
