@@ -4,6 +4,7 @@ import OxbowCore
 import OxbowCrypto
 import OxbowMigration
 import OxbowNIO
+import OxbowSwarm
 import OxbowTesting
 import OxbowUpgrade
 import Synchronization
