@@ -103,7 +103,8 @@ struct InteropDialer: Sendable {
         let firstPath = first.connection
         var upgradedAfter: Double?
         while upgradedAfter == nil, began.duration(to: .now) < .seconds(30) {
-            if peer.connections.contains(where: { !$0.path.isRelayed }) {
+            // The best one, on which new streams are opened: a connection that is just there isn't it yet.
+            if let best = peer.connections.first, !best.path.isRelayed {
                 upgradedAfter = began.duration(to: .now).seconds
             } else {
                 try await Task.sleep(for: .milliseconds(20))
