@@ -29,7 +29,7 @@ struct DialOptions: ParsableArguments {
 
     /// Connects. Who dials through a relay listens, too: the direct path comes of both sides' dials.
     func connect(_ host: OxbowHost) async throws -> Peer {
-        if isRelayed { try await host.listenEverywhere() }
+        if isRelayed, host.listenAddresses.isEmpty { try await host.listenEverywhere() }
         for other in others { try await host.connect(to: other.peer, at: [other.address]) }
         return try await host.connect(to: PeerAddress.commonPeer(of: addresses), at: addresses.map(\.address))
     }
