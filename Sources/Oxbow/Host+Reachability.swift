@@ -5,7 +5,7 @@ public import OxbowSwarm
 
 extension Host {
     /// Whether peers can connect to this host from outside, as servers of AutoNAT say
-    /// (``SwarmConfiguration/reachability``).
+    /// (`SwarmConfiguration.reachability`).
     public var reachability: HostReachability { swarm.reachability }
 
     /// The addresses at which servers of AutoNAT have reached this host.

@@ -7,7 +7,7 @@ public import OxbowCore
 /// TCP to IP addresses of the scopes below is dialled: no names, no relays, and only few addresses, of one host only few
 /// ports.
 public struct HolePunchAddressPolicy: Hashable, Sendable {
-    /// The scopes of IP addresses that count. Add ``IPScope/privateUse`` for hosts that shall meet inside one site;
+    /// The scopes of IP addresses that count. Add `IPScope.privateUse` for hosts that shall meet inside one site;
     /// peers can then make this host dial there.
     public var scopes: Set<IPScope> = [.global]
     /// Addresses that are sent, or dialled, in one try.

@@ -94,7 +94,7 @@ public struct StopClient: Sendable, Hashable {
         StopMessage.connect(peer: peer.multihash, limit: limit).encodedDelimited()
     }
 
-    /// Takes the answer, once it is there: behind ``CircuitStatus/ok``, the stream is the circuit.
+    /// Takes the answer, once it is there: behind `CircuitStatus.ok`, the stream is the circuit.
     public func receive(_ input: inout ArraySlice<UInt8>) throws(CircuitError) -> CircuitStatus? {
         switch try takeCircuitMessage(StopMessage.self, from: &input) {
         case nil: return nil
@@ -124,7 +124,7 @@ public struct StopListener: Sendable, Hashable {
         }
     }
 
-    /// The answer: with ``CircuitStatus/ok`` in front, the stream becomes the circuit.
+    /// The answer: with `CircuitStatus.ok` in front, the stream becomes the circuit.
     public static func answer(_ status: CircuitStatus) -> [UInt8] {
         StopMessage.status(status).encodedDelimited()
     }
