@@ -2,7 +2,7 @@ package import OxbowCore
 import Synchronization
 
 /// Where an address that this host announces comes from.
-package enum AddressSource: Hashable, Sendable, CaseIterable, Comparable {
+package enum AddressSource: Hashable, Sendable, CaseIterable {
     /// A socket that listens.
     case listener
     /// Peers see the host there, and it was found to be reachable.

@@ -38,15 +38,22 @@ extension Swarm {
             return (stream, OutboundStreamNegotiation(intent, dialect: state.dialect ?? .draft))
         }
         configuration.meter?.streamsChanged(by: 1)
+        begin(stream, negotiation, on: connection, of: peer)
+        return stream
+    }
+
+    private func begin(
+        _ stream: LogicalStream, _ negotiation: OutboundStreamNegotiation, on connection: ConnectionDriver,
+        of peer: PeerState
+    ) {
         let token = LegToken(rawValue: UniqueNumber.next())
         connection.onLoop { [self] connection in
             connection.open(stream, .source, token: token, negotiation: negotiation) {
                 stream.bindSource(token, carrier: connection)
                 return true
             }
-            if !isPlaceChosen { placed(stream, on: connection, of: peer) }
+            if !stream.isPlaceChosen { placed(stream, on: connection, of: peer) }
         }
-        return stream
     }
 
     func openElsewhere(
@@ -55,14 +62,7 @@ extension Swarm {
         guard !stream.isPlaceChosen, let peer = peer(stream.peer),
             let other = peer.usableConnections.first(where: { $0 !== connection })
         else { return false }
-        let token = LegToken(rawValue: UniqueNumber.next())
-        other.onLoop { [self] connection in
-            connection.open(stream, .source, token: token, negotiation: negotiation) {
-                stream.bindSource(token, carrier: connection)
-                return true
-            }
-            placed(stream, on: connection, of: peer)
-        }
+        begin(stream, negotiation, on: other, of: peer)
         return true
     }
 
