@@ -221,6 +221,19 @@ struct ConnectionSetTests {
         #expect(set.set.best == 2 && set.retired == [])
     }
 
+    @Test("A question that goes out in the moment of the last sign of life isn't forgotten")
+    func questionOfTheSameMoment() {
+        var set = Scene()
+        set.open(ConnectionFacts(id: 1))
+        set.streams[2] = 1
+        set.open(Self.relayed(2))
+        set.isSilent[1] = true
+        set.run(for: .milliseconds(5_900))
+        #expect(set.set.best == 1)
+        set.run(for: .milliseconds(200))
+        #expect(set.set.best == 2)
+    }
+
     @Test("A round trip that stays eight times as long and over a second is a reason, one that is long once is none")
     func slowness() {
         var set = Scene()

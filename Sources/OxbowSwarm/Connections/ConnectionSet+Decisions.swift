@@ -60,19 +60,13 @@ extension ConnectionSet {
 
     /// Does what is due.
     public mutating func tick(at now: Instant) -> [ConnectionSetAction] {
-        rejudge(at: now)
+        choose(at: now)
         var actions: [ConnectionSetAction] = []
         for index in entries.indices {
             prune(index, at: now, &actions)
             probe(index, at: now, &actions)
         }
         return actions
-    }
-
-    private mutating func rejudge(at now: Instant) {
-        guard let first = entries.first else { return }
-        // Any event draws the conclusions for all.
-        heard(first.facts.id, at: first.health.lastHeard, now: now)
     }
 
     private mutating func prune(_ index: Int, at now: Instant, _ actions: inout [ConnectionSetAction]) {

@@ -162,8 +162,8 @@ public struct ConnectionSet: Sendable {
 
     // MARK: The order
 
-    /// Chooses the best connection anew.
-    private mutating func choose(at now: Instant) {
+    /// Judges the health of each connection and chooses the best one anew.
+    mutating func choose(at now: Instant) {
         for index in entries.indices { entries[index].health.judge(policy, at: now) }
         let candidates = entries.filter(\.isUsable)
         // CS-4: what the peer may not have yet is for new streams only when nothing else is there.
