@@ -139,6 +139,7 @@ let package = Package(
             [
                 "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
                 "OxbowProtocols", "OxbowUpgrade", "OxbowSwarm", "OxbowNIO", "OxbowTesting", "OxbowSeeds",
+                "COpenSSL",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
