@@ -39,6 +39,11 @@ demo: bootstrap $(OXBOW) ## Move a live stream while a file flows: FILE=path or 
 test: bootstrap ## Build and pass all tests: FILTER=regex for some of them
 	@scripts/test $(JSON_FLAG) $(if $(FILTER),--filter '$(FILTER)')
 
+.PHONY: transcripts
+transcripts: bootstrap ## Write the golden transcripts of Specs/transcripts anew
+	OXBOW_WRITE_TRANSCRIPTS=1 $(SWIFT) test --disable-xctest --filter TranscriptTests
+	@git --no-pager diff --stat -- Specs/transcripts
+
 .PHONY: lint
 lint: bootstrap ## Check format, generated code, scripts, imports and warnings
 	@scripts/lint $(JSON_FLAG)

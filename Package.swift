@@ -119,9 +119,12 @@ let package = Package(
         .executableTarget(
             name: "Echo", dependencies: ["Oxbow"], path: "Examples/Echo", swiftSettings: oxbow + strict),
 
+        // Pseudo-random numbers that are the same in each run: for simulations, walks and tests alone.
+        library("OxbowSeeds", []),
         library(
             "OxbowTesting",
             [
+                "OxbowSeeds",
                 "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
                 "OxbowProtocols", "OxbowUpgrade", "OxbowSwarm", "OxbowNIO", "Oxbow",
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -135,7 +138,7 @@ let package = Package(
             ], swiftSettings: oxbow + strict),
 
         // The check of the real machines: for who works on the package, so it is no product.
-        library("OxbowExplorer", ["OxbowCore", "OxbowMigration", "OxbowSwarm"]),
+        library("OxbowExplorer", ["OxbowCore", "OxbowMigration", "OxbowSwarm", "OxbowSeeds"]),
         .executableTarget(
             name: "OxbowModelCheck",
             dependencies: ["OxbowExplorer", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -145,7 +148,7 @@ let package = Package(
         tests(
             "OxbowTests",
             [
-                "Oxbow", "OxbowSecurity", "OxbowMux", "OxbowProtocols", "OxbowUpgrade", "OxbowTesting",
+                "Oxbow", "OxbowSecurity", "OxbowMux", "OxbowProtocols", "OxbowUpgrade", "OxbowTesting", "OxbowSeeds",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -155,7 +158,8 @@ let package = Package(
             "OxbowNIOTests",
             [
                 "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
-                "OxbowProtocols", "OxbowUpgrade", "OxbowSwarm", "OxbowNIO", "OxbowTesting",
+                "OxbowProtocols", "OxbowUpgrade", "OxbowSwarm", "OxbowNIO", "OxbowTesting", "OxbowSeeds",
+                "COpenSSL",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -185,14 +189,14 @@ let package = Package(
                 "OxbowCore", "OxbowCrypto", "OxbowSwarm", "OxbowNIO", "Oxbow", "OxbowSQLite", "OxbowTesting",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]),
-        tests("OxbowCoreTests", ["OxbowCore"]),
+        tests("OxbowCoreTests", ["OxbowCore", "OxbowSeeds"]),
         tests("OxbowWireTests", ["OxbowCore", "OxbowWire"]),
         tests("OxbowCryptoTests", ["OxbowCore", "OxbowWire", "OxbowCrypto"]),
-        tests("OxbowSecurityTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity"]),
-        tests("OxbowMuxTests", ["OxbowCore", "OxbowMux"]),
+        tests("OxbowSecurityTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowSeeds"]),
+        tests("OxbowMuxTests", ["OxbowCore", "OxbowMux", "OxbowSeeds"]),
         tests("OxbowMigrationTests", ["OxbowCore", "OxbowMigration"]),
-        tests("OxbowSwarmTests", ["OxbowCore", "OxbowMigration", "OxbowSwarm"]),
-        tests("OxbowExplorerTests", ["OxbowCore", "OxbowMux", "OxbowMigration", "OxbowExplorer"]),
-        tests("OxbowProtocolsTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowProtocols"]),
+        tests("OxbowSwarmTests", ["OxbowCore", "OxbowMigration", "OxbowSwarm", "OxbowSeeds"]),
+        tests("OxbowExplorerTests", ["OxbowCore", "OxbowMux", "OxbowMigration", "OxbowExplorer", "OxbowSeeds"]),
+        tests("OxbowProtocolsTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowProtocols", "OxbowSeeds"]),
     ]
 )
