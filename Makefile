@@ -64,6 +64,11 @@ interop: ## Run against libp2p peers of others: QUICK=1, ONLY='go/tls/*', WRITE=
 	@$(MAKE) --no-print-directory $(OXBOW)
 	@Interop/run $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)
 
+.PHONY: migration-interop
+migration-interop: bootstrap $(OXBOW) ## Act as either side of migration by script: ONLY='glare-*' TARGET=address FULL=1 TRANSCRIPTS=folder
+	@Interop/migration/run $(if $(TARGET),--target '$(TARGET)') $(if $(ONLY),--only '$(ONLY)') $(if $(FULL),--full) \
+		$(if $(TRANSCRIPTS),--transcripts '$(TRANSCRIPTS)') $(JSON_FLAG)
+
 # The peers of the interop tests are in it too, where they exist: without them their scenarios say so and are left out.
 LAB_PEERS := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),--with-peers)
 
