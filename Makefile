@@ -78,6 +78,11 @@ test-plans: ## Run libp2p's test-plans and unified-testing without containers: O
 	@$(MAKE) --no-print-directory $(OXBOW_INTEROP)
 	@Interop/test-plans/run $(if $(ONLY),--only '$(ONLY)') $(JSON_FLAG)
 
+.PHONY: migration-interop
+migration-interop: bootstrap $(OXBOW_INTEROP) ## Act as either side of migration by script: ONLY='glare-*' TARGET=address FULL=1 TRANSCRIPTS=folder
+	@Interop/migration/run $(if $(TARGET),--target '$(TARGET)') $(if $(ONLY),--only '$(ONLY)') $(if $(FULL),--full) \
+		$(if $(TRANSCRIPTS),--transcripts '$(TRANSCRIPTS)') $(JSON_FLAG)
+
 # The peers of the interop tests are in it too, where they exist: without them their scenarios say so and are left out.
 LAB_PEERS := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),--with-peers)
 

@@ -110,8 +110,8 @@ let package = Package(
         .executableTarget(
             name: "OxbowInterop",
             dependencies: [
-                "OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowSecurity", "OxbowUpgrade", "OxbowNIO", "Oxbow",
-                "OxbowCommandLine",
+                "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowProtocols", "OxbowSecurity", "OxbowUpgrade",
+                "OxbowNIO", "Oxbow", "OxbowCommandLine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

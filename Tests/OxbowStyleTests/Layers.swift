@@ -59,8 +59,8 @@ let layers: [Layer] = [
     .driver(
         "OxbowInterop",
         [
-            "OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowSecurity", "OxbowUpgrade", "OxbowNIO", "Oxbow",
-            "OxbowCommandLine",
+            "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowProtocols", "OxbowSecurity", "OxbowUpgrade",
+            "OxbowNIO", "Oxbow", "OxbowCommandLine",
         ]),
 ]
 

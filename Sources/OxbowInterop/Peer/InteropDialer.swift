@@ -8,8 +8,10 @@ import OxbowProtocols
 struct InteropDialer: Sendable {
     let host: OxbowHost
     let peer: Peer
+    let address: Multiaddr
     let bytes: Int
     let isHalfClosing: Bool
+    let closing: InteropClosing
 
     func perform(_ case: InteropDialCommand.Case, count: Int) async throws -> InteropResult {
         switch `case` {
@@ -19,6 +21,7 @@ struct InteropDialer: Sendable {
         case .streams: try await streams(count)
         case .vanish: try await vanish()
         case .upgrade: try await upgrade()
+        case .migrate: try await migrate(count)
         }
     }
 
@@ -124,6 +127,11 @@ struct InteropDialer: Sendable {
         first.close()
         second.close()
         return InteropResult(ok: isEqual, fields: fields)
+    }
+
+    private func migrate(_ attempts: Int) async throws -> InteropResult {
+        let mover = InteropMover(host: host, peer: peer, address: address, bytes: bytes, closing: closing)
+        return try await mover.perform(attempts: attempts)
     }
 
     private func echoForever(_ stream: OxbowStream) async throws {

@@ -64,7 +64,7 @@ struct InteropDialCommand: AsyncParsableCommand, Sendable {
     static let configuration = CommandConfiguration(commandName: "dial")
 
     enum Case: String, ExpressibleByArgument, CaseIterable, Sendable {
-        case identify, ping, echo, streams, vanish, upgrade
+        case identify, ping, echo, streams, vanish, upgrade, migrate
     }
 
     @OptionGroup var options: InteropOptions
@@ -73,6 +73,7 @@ struct InteropDialCommand: AsyncParsableCommand, Sendable {
     @Option var bytes = 1 << 20
     @Option var count = 1
     @Flag var noHalfClose = false
+    @Option var close = InteropClosing.after
 
     func run() async throws {
         StandardOutput.ignoreBrokenPipes()
@@ -105,7 +106,9 @@ struct InteropDialCommand: AsyncParsableCommand, Sendable {
                     throw CommandFailure(.terminated, "the standard input has ended")
                 }
                 let peer = try await host.connect(to: target.peer, at: [target.address])
-                let dialer = InteropDialer(host: host, peer: peer, bytes: bytes, isHalfClosing: !noHalfClose)
+                let dialer = InteropDialer(
+                    host: host, peer: peer, address: target.address, bytes: bytes, isHalfClosing: !noHalfClose,
+                    closing: close)
                 group.addTask { [self] in try await dialer.perform(self.case, count: count) }
                 defer { group.cancelAll() }
                 return try await group.next() ?? InteropResult(ok: false)
