@@ -30,6 +30,7 @@ let package = Package(
         .library(name: "Oxbow", targets: ["Oxbow"]),
         .library(name: "OxbowSQLite", targets: ["OxbowSQLite"]),
         .executable(name: "oxbow", targets: ["OxbowCLI"]),
+        .executable(name: "oxbow-interop", targets: ["OxbowInterop"]),
         .executable(name: "oxbow-simulate", targets: ["OxbowSimulate"]),
     ],
     dependencies: [
@@ -88,11 +89,28 @@ let package = Package(
             "OxbowSQLite",
             ["OxbowCore", "OxbowSwarm", "OxbowNIO", .product(name: "GRDB", package: "GRDB.swift")]),
 
+        // What the programs share: it is no product.
+        library(
+            "OxbowCommandLine",
+            [
+                "OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowNIO", "Oxbow",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         // The folder isn't named after the product: beside `Oxbow` it would be the same on a file system without case.
         .executableTarget(
             name: "OxbowCLI",
             dependencies: [
                 "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowProtocols", "OxbowNIO", "Oxbow",
+                "OxbowCommandLine",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ], swiftSettings: oxbow + strict),
+        // The peer of the interop tests, apart from `oxbow`: a user's program carries no front ends of tests.
+        .executableTarget(
+            name: "OxbowInterop",
+            dependencies: [
+                "OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowNIO", "Oxbow", "OxbowCommandLine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ], swiftSettings: oxbow + strict),
@@ -147,7 +165,7 @@ let package = Package(
         tests(
             "OxbowCLITests",
             [
-                "OxbowCLI", "OxbowCore", "OxbowCrypto", "OxbowNIO", "Oxbow",
+                "OxbowCLI", "OxbowCommandLine", "OxbowCore", "OxbowCrypto", "OxbowNIO", "Oxbow",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ]),
