@@ -67,6 +67,12 @@ interop: ## Run against libp2p peers of others: QUICK=1, ONLY='go/tls/*', WRITE=
 	@$(MAKE) --no-print-directory $(OXBOW_INTEROP)
 	@Interop/run $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)
 
+.PHONY: test-plans
+test-plans: ## Run libp2p's test-plans and unified-testing without containers: ONLY='transport/*/tls/*'
+	@scripts/bootstrap --with-test-plans --with-lab $(LAB_PEERS)
+	@$(MAKE) --no-print-directory $(OXBOW_INTEROP)
+	@Interop/test-plans/run $(if $(ONLY),--only '$(ONLY)') $(JSON_FLAG)
+
 # The peers of the interop tests are in it too, where they exist: without them their scenarios say so and are left out.
 LAB_PEERS := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),--with-peers)
 

@@ -110,9 +110,11 @@ let package = Package(
         .executableTarget(
             name: "OxbowInterop",
             dependencies: [
-                "OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowNIO", "Oxbow", "OxbowCommandLine",
+                "OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowSecurity", "OxbowUpgrade", "OxbowNIO", "Oxbow",
+                "OxbowCommandLine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ], swiftSettings: oxbow + strict),
         .executableTarget(
             name: "Echo", dependencies: ["Oxbow"], path: "Examples/Echo", swiftSettings: oxbow + strict),
@@ -168,6 +170,14 @@ let package = Package(
                 "OxbowCLI", "OxbowCommandLine", "OxbowCore", "OxbowCrypto", "OxbowNIO", "Oxbow",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
+            ]),
+        tests(
+            "OxbowInteropTests",
+            [
+                "OxbowInterop", "OxbowCommandLine", "OxbowCore", "OxbowCrypto", "OxbowNIO", "Oxbow",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         tests(
             "OxbowSQLiteTests",

@@ -7,5 +7,7 @@ struct OxbowInteropCommand: AsyncParsableCommand {
         commandName: "oxbow-interop",
         abstract: "Oxbow as a peer of interoperability tests.",
         version: "oxbow 0.1.0",
-        subcommands: [InteropPeerCommand.self])
+        subcommands: [
+            InteropPeerCommand.self, TransportCommand.self, InteropPerfCommand.self, HolePunchCommand.self,
+        ])
 }

@@ -58,7 +58,8 @@ let layers: [Layer] = [
     .driver(
         "OxbowInterop",
         [
-            "OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowNIO", "Oxbow", "OxbowCommandLine",
+            "OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowSecurity", "OxbowUpgrade", "OxbowNIO", "Oxbow",
+            "OxbowCommandLine",
         ]),
 ]
 
