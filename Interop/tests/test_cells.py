@@ -1,7 +1,9 @@
 """The matrix holds what its tables promise."""
 
+import fnmatch
 import unittest
 from itertools import product
+from unittest import mock
 
 from harness.abilities import ABILITIES, CASES, PEERS
 from harness.cells import (
@@ -16,6 +18,7 @@ from harness.cells import (
     matrix,
     peers_among_themselves,
 )
+from harness.defects import DEFECTS
 from harness.meetings import is_quick_meeting, meetings
 from lab.scenarios import SCENARIOS
 from peers.contract import SECURITY
@@ -66,6 +69,18 @@ class MatrixTests(unittest.TestCase):
         self.assertEqual({cell.case for cell in quick}, {cell.case for cell in cells})
         self.assertEqual({cell.section for cell in quick}, {cell.section for cell in cells})
         self.assertEqual(plain(quick), plain(cells))
+
+
+class DefectTests(unittest.TestCase):
+    def test_each_entry_is_for_cells_that_exist(self) -> None:
+        names = [cell.name for cell in (*matrix(PEERS), *meetings(PEERS))]
+        for pattern in DEFECTS:
+            self.assertTrue(fnmatch.filter(names, pattern), pattern)
+
+    def test_a_cell_knows_its_own(self) -> None:
+        with mock.patch.dict(DEFECTS, {"go/*/echo": "their defect: seen"}, clear=True):
+            self.assertEqual(Cell("go", "tls", "we-dial", "echo").defect, "their defect: seen")
+            self.assertIsNone(Cell("py", "tls", "we-dial", "echo").defect)
 
 
 class CellTests(unittest.TestCase):
