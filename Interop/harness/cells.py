@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from peers.contract import SECURITY
 
 from .abilities import ABILITIES, CASES, OURS
-from .defects import defect
+from .defects import Defect, defect
 
 DIRECTIONS = ("we-dial", "they-dial")
 #: Both security protocols in one offer, in either order.
@@ -125,8 +125,8 @@ class Cell:
         return tuple(self.security.split("+"))
 
     @property
-    def defect(self) -> str | None:
-        """The evidence of a known defect of the peer in this cell."""
+    def defect(self) -> Defect | None:
+        """A known defect of the peer in this cell."""
         return defect(self.name)
 
     def dialers(self, amounts: Amounts) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .abilities import OURS
-from .defects import defect
+from .defects import Defect, defect
 
 #: Peers whose AutoNAT can be asked by a stream of one's own, and those that answer others.
 _ASKS = ("go", "py")
@@ -31,7 +31,7 @@ class Meeting:
         return {
             "relay": ("relay", "listener", "dialer"),
             "autonat": ("who asks", "who answers"),
-            "punch": ("peer", "what it is"),
+            "punch": ("peer", "scenario"),
         }[self.case]
 
     @property
@@ -73,8 +73,8 @@ class Meeting:
         return False
 
     @property
-    def defect(self) -> str | None:
-        """The evidence of a known defect of the peer."""
+    def defect(self) -> Defect | None:
+        """A known defect of the peer in this cell."""
         return defect(self.name)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from .defects import Defect
 from .process import Line
 
 
@@ -41,8 +42,8 @@ class Entry(Protocol):
         """Whether an echo's end is known by its length alone."""
 
     @property
-    def defect(self) -> str | None:
-        """The evidence of a known defect of the peer."""
+    def defect(self) -> Defect | None:
+        """A known defect of the peer in this cell."""
 
 
 @dataclass
@@ -71,7 +72,8 @@ class Outcome:
             return "skip"
         if self.passed:
             return "pass"
-        return "defect" if self.cell.defect else "FAIL"
+        known = self.cell.defect
+        return "defect" if known is not None and known.explains(self.complaints) else "FAIL"
 
 
 def show(outcome: Outcome) -> str:

@@ -66,9 +66,11 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
     lines = [f"* {COUNTED}"] if any(outcome.cell.is_counted for outcome in outcomes) else []
     lines += [f"{outcome.cell.name} was left out: {outcome.skipped}" for outcome in outcomes if outcome.skipped]
     for outcome in outcomes:
-        if outcome.cell.defect and not outcome.skipped:
-            state = "passes now: remove the entry" if outcome.passed else outcome.cell.defect
-            lines.append(f"{outcome.cell.name}: {state}")
+        known = outcome.cell.defect
+        if known is not None and outcome.passed:
+            lines.append(f"{outcome.cell.name}: passes now: remove its entry")
+        elif known is not None and outcome.status == "defect":
+            lines.append(f"{outcome.cell.name}: {known.evidence}")
     return _shortened(list(dict.fromkeys(lines))) + cannot()
 
 

@@ -36,7 +36,7 @@ def versions(setting: Setting, seconds: float, uses_ours: bool) -> dict[str, str
     if library.exists():
         libp2p = module_version(library, "go-libp2p")
         found["kubo"] = f"Kubo {module_version(library, 'kubo', 'ipfs')}, go-libp2p {libp2p}"
-    found["OpenSSL"] = _output(["openssl", "version"]).removeprefix("OpenSSL ")
+    found["OpenSSL"] = _output(["openssl", "version"]).removeprefix("OpenSSL ").partition(" (")[0]
     found["system"] = f"{platform.system()} {platform.release()}, {platform.machine()}"
     found["duration"] = f"{int(seconds // 60)} min {int(seconds % 60)} s"
     return found

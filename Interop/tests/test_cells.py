@@ -18,7 +18,7 @@ from harness.cells import (
     matrix,
     peers_among_themselves,
 )
-from harness.defects import DEFECTS
+from harness.defects import DEFECTS, Defect
 from harness.meetings import is_quick_meeting, meetings
 from lab.scenarios import SCENARIOS
 from peers.contract import SECURITY
@@ -78,8 +78,9 @@ class DefectTests(unittest.TestCase):
             self.assertTrue(fnmatch.filter(names, pattern), pattern)
 
     def test_a_cell_knows_its_own(self) -> None:
-        with mock.patch.dict(DEFECTS, {"go/*/echo": "their defect: seen"}, clear=True):
-            self.assertEqual(Cell("go", "tls", "we-dial", "echo").defect, "their defect: seen")
+        known = Defect("short", "their defect: seen")
+        with mock.patch.dict(DEFECTS, {"go/*/echo": known}, clear=True):
+            self.assertEqual(Cell("go", "tls", "we-dial", "echo").defect, known)
             self.assertIsNone(Cell("py", "tls", "we-dial", "echo").defect)
 
 
