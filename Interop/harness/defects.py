@@ -1,8 +1,8 @@
 """Cells that fail by a peer's own fault.
 
-A pattern of cell names, what the runner complains of in them, and the evidence: "their defect: …", with what was sent and
-what came back. Only what was seen belongs here. Such a cell is reported as "defect", neither passed nor failed. One that
-fails in another way fails; one that passes is named, so that its entry can go.
+A pattern of cell names, what the runner complains of in them, and the evidence: "their defect: …", with what was sent
+and what came back. Only what was seen belongs here. Such a cell is reported as "defect", neither passed nor failed. One
+that fails in another way fails; one that passes is named, so that its entry can go.
 """
 
 from __future__ import annotations
