@@ -21,6 +21,8 @@ _START_TIMEOUT = 30.0
 _UNDER_WAY_TIMEOUT = 30.0
 _SETTLE_TIMEOUT = 15.0
 _STOP_TIMEOUT = 10.0
+#: Our program in its interop mode: its name, beside `oxbow`, and its first argument.
+_OURS = ("oxbow", "interop-peer")
 #: A peer id of an Ed25519 key in its binary form, but for the key.
 _ED25519_ID = bytes([0, 36, 8, 1, 18, 32])
 
@@ -38,7 +40,8 @@ class Setting:
     def command(self, program: str) -> list[str]:
         """How to start a program in its interop mode."""
         if program == OURS:
-            return [str(self.oxbow), "interop-peer"]
+            program, role = _OURS
+            return [str(self.oxbow.with_name(program)), role]
         return [str(self.peers / "venv" / "bin" / "python"), "-m", f"peers.{program}_peer"]
 
     @property
