@@ -7,6 +7,7 @@ SHELL := /bin/bash
 # OXBOW_STRICT=1 in the environment turns warnings into errors, as CI does; it passes through to every build.
 SWIFT ?= swift
 OXBOW := .build/release/oxbow
+OXBOW_INTEROP := .build/release/oxbow-interop
 SIMULATE := .build/release/oxbow-simulate
 JSON_FLAG := $(if $(JSON),--json)
 
@@ -24,6 +25,8 @@ build: bootstrap ## Build everything, for debugging
 
 $(OXBOW): FORCE
 	$(SWIFT) build -c release --product oxbow
+$(OXBOW_INTEROP): FORCE
+	$(SWIFT) build -c release --product oxbow-interop
 $(SIMULATE): FORCE
 	$(SWIFT) build -c release --product oxbow-simulate
 FORCE:
@@ -62,7 +65,7 @@ model-check: bootstrap ## Walk the code of migration and of connections through 
 .PHONY: matrix
 matrix: ## Run against libp2p peers of others, in every combination: QUICK=1, ONLY='go/tls/*', REPEAT=3, WRITE=file.md
 	@scripts/bootstrap --with-peers
-	@$(MAKE) --no-print-directory $(OXBOW)
+	@$(MAKE) --no-print-directory $(OXBOW) $(OXBOW_INTEROP)
 	@Interop/run $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)') $(if $(REPEAT),--repeat $(REPEAT)) \
 		$(if $(WRITE),--write '$(WRITE)',$(if $(QUICK)$(ONLY),,--write Interop/MATRIX.md)) $(JSON_FLAG)
 
@@ -70,11 +73,17 @@ matrix: ## Run against libp2p peers of others, in every combination: QUICK=1, ON
 interop: ## The quick part of the matrix
 	@$(MAKE) --no-print-directory matrix QUICK=1
 
+.PHONY: test-plans
+test-plans: ## Run libp2p's test-plans and unified-testing without containers: ONLY='transport/*/tls/*'
+	@scripts/bootstrap --with-test-plans --with-lab $(LAB_PEERS)
+	@$(MAKE) --no-print-directory $(OXBOW_INTEROP)
+	@Interop/test-plans/run $(if $(ONLY),--only '$(ONLY)') $(JSON_FLAG)
+
 # The peers of the interop tests are in it too, where they exist: without them their scenarios say so and are left out.
 LAB_PEERS := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),--with-peers)
 
 .PHONY: lab
-lab: bootstrap $(OXBOW) ## Streams that move, over bad links and through NATs: ONLY=repeat RUNS=50 SIZE=MiB STREAMS= MIGRATIONS= LOSS= DELAY=25,60
+lab: bootstrap $(OXBOW) $(OXBOW_INTEROP) ## Streams that move, over bad links and through NATs: ONLY=repeat RUNS=50 SIZE=MiB STREAMS= MIGRATIONS= LOSS= DELAY=25,60
 	@scripts/bootstrap --with-lab $(LAB_PEERS)
 	@Interop/lab/run $(if $(STREAMS),--streams $(STREAMS)) $(if $(MIGRATIONS),--migrations $(MIGRATIONS)) \
 		$(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(if $(LOSS),--loss $(LOSS)) $(if $(DELAY),--delay $(DELAY)) \

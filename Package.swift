@@ -30,6 +30,7 @@ let package = Package(
         .library(name: "Oxbow", targets: ["Oxbow"]),
         .library(name: "OxbowSQLite", targets: ["OxbowSQLite"]),
         .executable(name: "oxbow", targets: ["OxbowCLI"]),
+        .executable(name: "oxbow-interop", targets: ["OxbowInterop"]),
         .executable(name: "oxbow-simulate", targets: ["OxbowSimulate"]),
     ],
     dependencies: [
@@ -88,13 +89,32 @@ let package = Package(
             "OxbowSQLite",
             ["OxbowCore", "OxbowSwarm", "OxbowNIO", .product(name: "GRDB", package: "GRDB.swift")]),
 
+        // What the programs share: it is no product.
+        library(
+            "OxbowCommandLine",
+            [
+                "OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowNIO", "Oxbow",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         // The folder isn't named after the product: beside `Oxbow` it would be the same on a file system without case.
         .executableTarget(
             name: "OxbowCLI",
             dependencies: [
                 "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowProtocols", "OxbowNIO", "Oxbow",
+                "OxbowCommandLine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
+            ], swiftSettings: oxbow + strict),
+        // The peer of the interop tests, apart from `oxbow`: a user's program carries no front ends of tests.
+        .executableTarget(
+            name: "OxbowInterop",
+            dependencies: [
+                "OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowSecurity", "OxbowUpgrade", "OxbowNIO", "Oxbow",
+                "OxbowCommandLine",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ], swiftSettings: oxbow + strict),
         .executableTarget(
             name: "Echo", dependencies: ["Oxbow"], path: "Examples/Echo", swiftSettings: oxbow + strict),
@@ -147,9 +167,17 @@ let package = Package(
         tests(
             "OxbowCLITests",
             [
-                "OxbowCLI", "OxbowCore", "OxbowCrypto", "OxbowNIO", "Oxbow",
+                "OxbowCLI", "OxbowCommandLine", "OxbowCore", "OxbowCrypto", "OxbowNIO", "Oxbow",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
+            ]),
+        tests(
+            "OxbowInteropTests",
+            [
+                "OxbowInterop", "OxbowCommandLine", "OxbowCore", "OxbowCrypto", "OxbowNIO", "Oxbow",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         tests(
             "OxbowSQLiteTests",

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.hosts import INTEROP_PEER, interop_program
 from peers import wire
 
 from .abilities import OURS
@@ -21,8 +22,6 @@ _START_TIMEOUT = 30.0
 _UNDER_WAY_TIMEOUT = 30.0
 _SETTLE_TIMEOUT = 15.0
 _STOP_TIMEOUT = 10.0
-#: Our program in its interop mode: its name, beside `oxbow`, and its first argument.
-_OURS = ("oxbow", "interop-peer")
 #: A peer id of an Ed25519 key in its binary form, but for the key.
 _ED25519_ID = bytes([0, 36, 8, 1, 18, 32])
 
@@ -40,8 +39,7 @@ class Setting:
     def command(self, program: str) -> list[str]:
         """How to start a program in its interop mode."""
         if program == OURS:
-            program, role = _OURS
-            return [str(self.oxbow.with_name(program)), role]
+            return [str(interop_program(self.oxbow)), INTEROP_PEER]
         return [str(self.peers / "venv" / "bin" / "python"), "-m", f"peers.{program}_peer"]
 
     @property

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from lab.hosts import interop_program
 from peers import kubo
 
 from . import report
@@ -60,7 +61,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=1, help="how many times each cell runs")
     parser.add_argument("--only", default="*", metavar="PATTERN", help="cells by name, such as 'go/tls/*/echo'")
     parser.add_argument("--self-check", action="store_true", help="the peers among themselves, without oxbow")
-    parser.add_argument("--oxbow", type=Path, default=_ROOT / ".build/release/oxbow", help="our program")
+    build = _ROOT / ".build/release"
+    parser.add_argument("--oxbow", type=Path, default=build / "oxbow", help="our program; oxbow-interop lies beside it")
     parser.add_argument("--timeout", type=float, default=180.0, metavar="S", help="the longest time for a case")
     parser.add_argument("--list", action="store_true", help="print the names of the cells and end")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
@@ -89,8 +91,10 @@ def _chosen(options: argparse.Namespace) -> list[Cell | Meeting]:
 def _missing(setting: Setting, self_check: bool) -> str | None:
     if not (setting.peers / "installed").exists():
         return f"the peers are not in {setting.peers}: run scripts/bootstrap --with-peers"
-    if not self_check and not os.access(setting.oxbow, os.X_OK):
-        return f"{setting.oxbow} is missing: run swift build -c release --product oxbow, or make matrix"
+    wanted = [] if self_check else [setting.oxbow, interop_program(setting.oxbow)]
+    missing = [program for program in wanted if not os.access(program, os.X_OK)]
+    if missing:
+        return f"{missing[0]} is missing: run swift build -c release --product {missing[0].name}, or make matrix"
     return None
 
 

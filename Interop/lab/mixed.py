@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab import judge_nat
-from lab.hosts import OURS, Hosts, Listener
+from lab.hosts import INTEROP_PEER, OURS, Hosts, Listener
 from lab.judge import Check
 from lab.lab import Lab, Outcome
 from lab.nat import PRIVATE
@@ -66,11 +66,11 @@ def _at(end: str) -> list[str]:
 
 def _listen(kind: str, end: str, relay: Listener, also: Sequence[str]) -> list[str]:
     if kind == OURS:
-        return ["interop-peer", "listen", *_at(end), "--listen", f"{relay.address}/p2p-circuit", *also]
+        return [INTEROP_PEER, "listen", *_at(end), "--listen", f"{relay.address}/p2p-circuit", *also]
     return ["receive", *_at(end), "--relay", relay.address, *also]
 
 
 def _dial(kind: str, end: str, target: Listener, also: Sequence[str]) -> list[str]:
     if kind == OURS:
-        return ["interop-peer", "dial", target.address, "--case", "upgrade", "--bytes", "10000", *_at(end), *also]
+        return [INTEROP_PEER, "dial", target.address, "--case", "upgrade", "--bytes", "10000", *_at(end), *also]
     return ["upgrade", *_at(end), "--wait", "20", *also, target.address]

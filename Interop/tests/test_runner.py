@@ -55,5 +55,8 @@ class MissingTests(unittest.TestCase):
     def test_what_everything_needs_is_named_before_anything_runs(self) -> None:
         self.assertIn("the peers are not in", runner._missing(self.setting, self_check=False) or "")
         (self.setting.peers / "installed").touch()
-        self.assertIn("oxbow is missing", runner._missing(self.setting, self_check=False) or "")
+        for program in (self.setting.oxbow, self.setting.oxbow.with_name("oxbow-interop")):
+            self.assertIn(f"{program.name} is missing", runner._missing(self.setting, self_check=False) or "")
+            program.touch(mode=0o700)
+        self.assertIsNone(runner._missing(self.setting, self_check=False))
         self.assertIsNone(runner._missing(self.setting, self_check=True))

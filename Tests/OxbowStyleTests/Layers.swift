@@ -49,7 +49,18 @@ let layers: [Layer] = [
     .driver("OxbowSimulate", ["OxbowCore", "OxbowTesting"]),
     .driver("OxbowExplorer", ["OxbowCore", "OxbowMigration", "OxbowSwarm"]),
     .driver("OxbowModelCheck", ["OxbowExplorer"]),
-    .driver("OxbowCLI", ["OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowMigration", "OxbowNIO", "Oxbow"]),
+    .driver("OxbowCommandLine", ["OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowNIO", "Oxbow"]),
+    .driver(
+        "OxbowCLI",
+        [
+            "OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowMigration", "OxbowNIO", "Oxbow", "OxbowCommandLine",
+        ]),
+    .driver(
+        "OxbowInterop",
+        [
+            "OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowSecurity", "OxbowUpgrade", "OxbowNIO", "Oxbow",
+            "OxbowCommandLine",
+        ]),
 ]
 
 private let machines: Set<String> = [

@@ -5,45 +5,49 @@ import Darwin
 #endif
 
 /// The operating system's number for what went wrong.
-struct SystemErrorCode: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
-    let rawValue: Int32
+package struct SystemErrorCode: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    package let rawValue: Int32
 
-    static var last: SystemErrorCode { SystemErrorCode(rawValue: errno) }
-    static let brokenPipe = SystemErrorCode(rawValue: EPIPE)
-    static let exists = SystemErrorCode(rawValue: EEXIST)
-    static let missing = SystemErrorCode(rawValue: ENOENT)
+    package init(rawValue: Int32) {
+        self.rawValue = rawValue
+    }
 
-    var description: String { String(cString: strerror(rawValue)) }
+    package static var last: SystemErrorCode { SystemErrorCode(rawValue: errno) }
+    package static let brokenPipe = SystemErrorCode(rawValue: EPIPE)
+    package static let exists = SystemErrorCode(rawValue: EEXIST)
+    package static let missing = SystemErrorCode(rawValue: ENOENT)
+
+    package var description: String { String(cString: strerror(rawValue)) }
 }
 
 /// What went wrong with a file.
-struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What was tried with what, such as "write notes.txt".
-    let operation: String
-    let code: SystemErrorCode
+    package let operation: String
+    package let code: SystemErrorCode
 
-    init(_ operation: String, _ code: SystemErrorCode = .last) {
+    package init(_ operation: String, _ code: SystemErrorCode = .last) {
         (self.operation, self.code) = (operation, code)
     }
 
-    var description: String { "can't \(operation): \(code)" }
+    package var description: String { "can't \(operation): \(code)" }
 }
 
 /// An open file of the operating system; blocking. Whoever opened it closes it.
-struct FileDescriptor: Hashable, Sendable {
-    let rawValue: Int32
+package struct OpenFile: Hashable, Sendable {
+    package let rawValue: Int32
     /// For messages.
-    var name = "the output"
+    package var name = "the output"
 
-    init(_ rawValue: Int32, name: String = "the output") {
+    package init(_ rawValue: Int32, name: String = "the output") {
         (self.rawValue, self.name) = (rawValue, name)
     }
 
-    static let standardInput = FileDescriptor(STDIN_FILENO, name: "standard input")
-    static let standardOutput = FileDescriptor(STDOUT_FILENO, name: "standard output")
+    package static let standardInput = OpenFile(STDIN_FILENO, name: "standard input")
+    package static let standardOutput = OpenFile(STDOUT_FILENO, name: "standard output")
 
     /// Writes all of `bytes`.
-    func write(_ bytes: some Sequence<UInt8>) throws(FileError) {
+    package func write(_ bytes: some Sequence<UInt8>) throws(FileError) {
         let done: Void? = bytes.withContiguousStorageIfAvailable { _ in () }
         guard done != nil else { return try write(all: Array(bytes)) }
         let failure: FileError?? = bytes.withContiguousStorageIfAvailable { bytes -> FileError? in
@@ -86,7 +90,7 @@ struct FileDescriptor: Hashable, Sendable {
     /// Reads into `buffer`.
     ///
     /// - Returns: how many bytes; 0 at the end.
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {
+    package func read(into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {
         while true {
             #if canImport(Glibc)
             let count = Glibc.read(rawValue, buffer.baseAddress, buffer.count)
@@ -103,7 +107,7 @@ struct FileDescriptor: Hashable, Sendable {
         }
     }
 
-    func close() {
+    package func close() {
         #if canImport(Glibc)
         _ = Glibc.close(rawValue)
         #else

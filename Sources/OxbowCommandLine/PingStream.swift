@@ -1,23 +1,25 @@
 import NIOCore
-import Oxbow
+package import Oxbow
 import OxbowCrypto
 import OxbowProtocols
 
 /// A stream for pings: one after the other on the same stream, so that none pays for a negotiation.
-struct PingStream {
-    let stream: OxbowStream
+package struct PingStream {
+    package let stream: OxbowStream
     private var client: PingClient
     private let timeout: Duration
     private let origin = ContinuousClock.now
     private var waiting: ArraySlice<UInt8> = []
 
-    init(_ stream: OxbowStream, timeout: Duration) {
+    package init(_ stream: OxbowStream, timeout: Duration) {
         self.stream = stream
         self.timeout = timeout
         client = PingClient(timeout: timeout)
     }
 
-    static func open(to peer: Peer, on host: OxbowHost, timeout: Duration = .seconds(10)) async throws -> PingStream {
+    package static func open(to peer: Peer, on host: OxbowHost, timeout: Duration = .seconds(10)) async throws
+        -> PingStream
+    {
         PingStream(
             try await host.open(to: peer.id, [Ping.protocolID], isMigratable: false, allowsLimited: true),
             timeout: timeout)
@@ -28,7 +30,7 @@ struct PingStream {
     }
 
     /// Sends a ping and waits for its echo. After an error the stream is of no use.
-    mutating func ping() async throws -> Duration {
+    package mutating func ping() async throws -> Duration {
         let payload = try SecureRandom.bytes(Ping.payloadLength)
         try await stream.outbound.write(client.start(payload: payload, at: now))
         let alarm = Task { [stream, timeout] in

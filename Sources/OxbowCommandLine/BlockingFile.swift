@@ -1,14 +1,14 @@
 import Dispatch
-import NIOCore
+package import NIOCore
 import Synchronization
 
 /// Runs calls that may block for any time, one after the other, on a thread that is nobody else's.
 ///
 /// A task that is cancelled while it waits goes on at once; what its call gives is lost then.
-final class BlockingQueue: Sendable {
+package final class BlockingQueue: Sendable {
     private let queue = DispatchQueue(label: "oxbow.blocking")
 
-    func run<Value: Sendable>(_ call: @escaping @Sendable () throws -> Value) async throws -> Value {
+    package func run<Value: Sendable>(_ call: @escaping @Sendable () throws -> Value) async throws -> Value {
         let waiter = Waiter<Value>()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -51,37 +51,37 @@ final class BlockingQueue: Sendable {
 }
 
 /// A file whose reads and writes may take any time, such as a terminal or a pipe.
-struct BlockingFile: Sendable {
-    private let file: FileDescriptor
+package struct BlockingFile: Sendable {
+    private let file: OpenFile
     private let queue = BlockingQueue()
 
-    init(_ file: FileDescriptor) {
+    package init(_ file: OpenFile) {
         self.file = file
     }
 
     /// The next bytes, 128 KiB at most; nil at the end.
-    func next() async throws -> ByteBuffer? {
+    package func next() async throws -> ByteBuffer? {
         try await queue.run { [file] in try file.readBuffer(atMost: 131_072) }
     }
 
     /// Reads until the end and drops it all.
-    func waitForEnd() async throws {
+    package func waitForEnd() async throws {
         while try await next() != nil {}
     }
 
     /// Writes all of `bytes`.
-    func write(_ bytes: ByteBuffer) async throws {
+    package func write(_ bytes: ByteBuffer) async throws {
         try await queue.run { [file] in try file.write(bytes) }
     }
 
-    func close() async throws {
+    package func close() async throws {
         try await queue.run { [file] in file.close() }
     }
 }
 
-extension FileDescriptor {
+extension OpenFile {
     /// The next bytes; nil at the end.
-    func readBuffer(atMost count: Int) throws(FileError) -> ByteBuffer? {
+    package func readBuffer(atMost count: Int) throws(FileError) -> ByteBuffer? {
         var buffer = ByteBufferAllocator().buffer(capacity: count)
         var failure: FileError?
         let read = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { bytes in
@@ -97,5 +97,5 @@ extension FileDescriptor {
     }
 
     /// Writes all of `buffer`.
-    func write(_ buffer: ByteBuffer) throws(FileError) { try write(buffer.readableBytesView) }
+    package func write(_ buffer: ByteBuffer) throws(FileError) { try write(buffer.readableBytesView) }
 }

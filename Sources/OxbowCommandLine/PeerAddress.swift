@@ -1,17 +1,17 @@
 import ArgumentParser
-import Oxbow
+package import Oxbow
 
 /// Where a peer is, and who it has to be: a multiaddr that ends in `/p2p/ID`.
-struct PeerAddress: Sendable, Hashable {
-    let peer: PeerID
-    let address: Multiaddr
+package struct PeerAddress: Sendable, Hashable {
+    package let peer: PeerID
+    package let address: Multiaddr
 
-    init(_ address: Multiaddr, peer: PeerID) {
+    package init(_ address: Multiaddr, peer: PeerID) {
         (self.address, self.peer) = (address, peer)
     }
 
     /// Reads an argument.
-    static func parse(_ text: String) throws -> PeerAddress {
+    package static func parse(_ text: String) throws -> PeerAddress {
         let address = try Multiaddr.parse(text)
         guard let peer = address.peerID, !address.isRelayed || address.components.last.map(isPeer) == true else {
             throw ValidationError(
@@ -25,7 +25,7 @@ struct PeerAddress: Sendable, Hashable {
     }
 
     /// The one peer that all `addresses` lead to.
-    static func commonPeer(of addresses: [PeerAddress]) throws -> PeerID {
+    package static func commonPeer(of addresses: [PeerAddress]) throws -> PeerID {
         guard let first = addresses.first else { throw ValidationError("an address of the peer is missing") }
         guard let other = addresses.first(where: { $0.peer != first.peer }) else { return first.peer }
         throw ValidationError("the addresses lead to different peers: \(first.peer) and \(other.peer)")
@@ -34,7 +34,7 @@ struct PeerAddress: Sendable, Hashable {
 
 extension Multiaddr {
     /// Reads an argument.
-    static func parse(_ text: String) throws -> Multiaddr {
+    package static func parse(_ text: String) throws -> Multiaddr {
         do {
             return try Multiaddr(text)
         } catch {

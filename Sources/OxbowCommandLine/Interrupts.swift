@@ -13,7 +13,7 @@ import Darwin
 ///
 /// - Parameter isGraceful: whether a signal is a way to end well, as it is for what listens; then the value is nil.
 /// - Throws: what `body` throws; a ``CommandFailure`` with status 130 or 143 after a signal.
-func interruptible<Value: Sendable>(
+package func interruptible<Value: Sendable>(
     isGraceful: Bool = false, _ body: @escaping @Sendable () async throws -> Value
 ) async throws -> Value? {
     let signalled = Mutex<(number: Int32, time: ContinuousClock.Instant)?>(nil)

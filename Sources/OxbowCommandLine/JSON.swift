@@ -1,5 +1,5 @@
 /// A JSON value whose objects keep their order.
-indirect enum JSON: Sendable {
+package indirect enum JSON: Sendable {
     case null
     case bool(Bool)
     case int(Int64)
@@ -12,7 +12,7 @@ indirect enum JSON: Sendable {
 
 extension JSON: CustomStringConvertible {
     /// The value on one line.
-    var description: String {
+    package var description: String {
         switch self {
         case .null: "null"
         case .bool(let value): value ? "true" : "false"
@@ -45,11 +45,11 @@ extension JSON: CustomStringConvertible {
     }
 
     /// A number of seconds, or of another unit, rounded to a thousandth: enough for a reader, short for an eye.
-    static func rounded(_ value: Double) -> JSON { .double((value * 1_000).rounded() / 1_000) }
+    package static func rounded(_ value: Double) -> JSON { .double((value * 1_000).rounded() / 1_000) }
 }
 
 extension JSON: ExpressibleByBooleanLiteral, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
-    init(booleanLiteral value: Bool) { self = .bool(value) }
-    init(stringLiteral value: String) { self = .string(value) }
-    init(integerLiteral value: Int64) { self = .int(value) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int64) { self = .int(value) }
 }

@@ -7,18 +7,18 @@ import Darwin
 #endif
 
 /// Standard output, unbuffered and whole: a line is out when the call returns.
-enum StandardOutput {
-    static let isTerminal = isatty(STDOUT_FILENO) == 1
+package enum StandardOutput {
+    package static let isTerminal = isatty(STDOUT_FILENO) == 1
 
     /// Makes a write to a pipe that nobody reads an error instead of a signal.
-    static func ignoreBrokenPipes() {
+    package static func ignoreBrokenPipes() {
         signal(SIGPIPE, SIG_IGN)
     }
 
     /// Writes a line. When that can't be done the process ends: nobody is left to tell.
-    static func write(line: String) {
+    package static func write(line: String) {
         do {
-            try FileDescriptor(STDOUT_FILENO).write(Array((line + "\n").utf8))
+            try OpenFile(STDOUT_FILENO).write(Array((line + "\n").utf8))
         } catch {
             guard error.code != .brokenPipe else { exit(ExitStatus.outputClosed.rawValue) }
             StandardError.write(line: "oxbow: standard output can't be written: \(error.code)")
@@ -28,17 +28,17 @@ enum StandardOutput {
 }
 
 /// Standard error: for people. What can't be written is lost.
-enum StandardError {
-    static let isTerminal = isatty(STDERR_FILENO) == 1
+package enum StandardError {
+    package static let isTerminal = isatty(STDERR_FILENO) == 1
 
-    static func write(_ text: String) {
-        try? FileDescriptor(STDERR_FILENO).write(Array(text.utf8))
+    package static func write(_ text: String) {
+        try? OpenFile(STDERR_FILENO).write(Array(text.utf8))
     }
 
-    static func write(line: String) { StatusLine.shared.interrupt(with: line) }
+    package static func write(line: String) { StatusLine.shared.interrupt(with: line) }
 
     /// The width of the terminal in columns.
-    static var columns: Int {
+    package static var columns: Int {
         var size = winsize()
         guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
         return Int(size.ws_col)
@@ -47,12 +47,12 @@ enum StandardError {
 
 /// The last line of the terminal, which is written over as things change: a progress bar. Other lines go above it.
 /// Where standard error is no terminal nothing of it is shown.
-final class StatusLine: Sendable {
-    static let shared = StatusLine()
+package final class StatusLine: Sendable {
+    package static let shared = StatusLine()
     private let shown = Mutex("")
 
     /// Shows `text`, cut to the terminal's width.
-    func show(_ text: String) {
+    package func show(_ text: String) {
         guard StandardError.isTerminal else { return }
         let line = String(text.prefix(StandardError.columns - 1))
         shown.withLock { shown in
@@ -63,7 +63,7 @@ final class StatusLine: Sendable {
     }
 
     /// Takes the line away.
-    func clear() {
+    package func clear() {
         shown.withLock { shown in
             guard !shown.isEmpty else { return }
             shown = ""
@@ -72,7 +72,7 @@ final class StatusLine: Sendable {
     }
 
     /// Leaves the line as it is and goes on below it.
-    func keep() {
+    package func keep() {
         shown.withLock { shown in
             guard !shown.isEmpty else { return }
             shown = ""
@@ -81,7 +81,7 @@ final class StatusLine: Sendable {
     }
 
     /// Writes a line above.
-    func interrupt(with line: String) {
+    package func interrupt(with line: String) {
         shown.withLock { shown in
             StandardError.write(shown.isEmpty ? line + "\n" : "\r\u{1B}[K\(line)\n\(shown)")
         }

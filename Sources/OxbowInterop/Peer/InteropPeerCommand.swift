@@ -1,11 +1,12 @@
 import ArgumentParser
 import Oxbow
+import OxbowCommandLine
 
 /// A peer of the interop tests, to the contract of `Interop/README.md`.
 struct InteropPeerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "interop-peer", abstract: "Be a peer of the interop tests (Interop/README.md).",
-        shouldDisplay: false, subcommands: [InteropListenCommand.self, InteropDialCommand.self])
+        commandName: "peer", abstract: "Be a peer of the interop tests (Interop/README.md).",
+        subcommands: [InteropListenCommand.self, InteropDialCommand.self])
 }
 
 /// What both roles of the contract take.
