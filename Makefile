@@ -66,11 +66,17 @@ model-check: bootstrap ## Walk the code of migration and of connections through 
 		$(if $(BYTES),--bytes '$(BYTES)') $(if $(ATTEMPTS),--attempts '$(ATTEMPTS)') \
 		$(if $(FAULTS),--faults '$(FAULTS)') $(if $(WINDOW),--window '$(WINDOW)') $(JSON_FLAG)
 
-.PHONY: interop
-interop: ## Run against libp2p peers of others: QUICK=1, ONLY='go/tls/*', WRITE=table.md
+# Everything between Oxbow and each peer, some minutes; QUICK=1 is what CI runs. The written tables are those of a full run.
+.PHONY: matrix
+matrix: ## Run against libp2p peers of others, in every combination: QUICK=1, ONLY='go/tls/*', REPEAT=3, WRITE=file.md
 	@scripts/bootstrap --with-peers
-	@$(MAKE) --no-print-directory $(OXBOW_INTEROP)
-	@Interop/run $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)
+	@$(MAKE) --no-print-directory $(OXBOW) $(OXBOW_INTEROP)
+	@Interop/run $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)') $(if $(REPEAT),--repeat $(REPEAT)) \
+		$(if $(WRITE),--write '$(WRITE)',$(if $(QUICK)$(ONLY),,--write Interop/MATRIX.md)) $(JSON_FLAG)
+
+.PHONY: interop
+interop: ## The quick part of the matrix
+	@$(MAKE) --no-print-directory matrix QUICK=1
 
 .PHONY: test-plans
 test-plans: ## Run libp2p's test-plans and unified-testing without containers: ONLY='transport/*/tls/*'

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.process import Program, ProgramError, StampedLine
-from lab.nat import OBSERVERS, RELAY, NatNetwork
+from lab.nat import OBSERVERS, RELAY
+from lab.network import Namespaces
 
 OURS = "oxbow"
 #: The first argument of what isn't for `oxbow` but for the program of the interop tests, which prints nothing but JSON.
@@ -52,7 +53,7 @@ class Listener:
 class Hosts:
     """Starts programs of ours, go-libp2p's and py-libp2p's in the namespaces of a network."""
 
-    def __init__(self, network: NatNetwork, oxbow: Path, peers: Path) -> None:
+    def __init__(self, network: Namespaces, oxbow: Path, peers: Path) -> None:
         self.network, self._oxbow, self._peers = network, oxbow, peers
         self._also: list[str] = []
 

@@ -1,4 +1,4 @@
-"""go-libp2p as the far peer: it knows no migration, so that its streams stay where they are and only new ones go direct."""
+"""A far peer of others: it knows no migration, so that its streams stay where they are and only new ones go direct."""
 
 from __future__ import annotations
 
@@ -8,21 +8,36 @@ from lab import judge_nat
 from lab.hosts import INTEROP_PEER, OURS, Hosts, Listener
 from lab.judge import Check
 from lab.lab import Lab, Outcome
+from lab.nat import PRIVATE
 
-_LISTEN = ("--listen", "/ip4/0.0.0.0/tcp/5001")
 _LIMIT = 120.0
 
 
-#: In its first try this go-libp2p takes the wrong part, so that it has one try less than it seems. In one of thirty attempts that
-#: was too few.
+#: In its first try a go-libp2p of before 0.41 takes the wrong part, so that it has one try less than it seems. In one
+#: of thirty attempts that was too few.
 _ATTEMPTS = 2
 
 
 def go_peer(lab: Lab) -> Outcome:
+    """The far peer is the go-libp2p daemon."""
+    return _with_peer(lab, "go")
+
+
+def kubo_peer(lab: Lab) -> Outcome:
+    """The far peer is Kubo."""
+    return _with_peer(lab, "kubo")
+
+
+def py_peer(lab: Lab) -> Outcome:
+    """The far peer is py-libp2p."""
+    return _with_peer(lab, "py")
+
+
+def _with_peer(lab: Lab, peer: str) -> Outcome:
     """A stream is opened over our relay, a hole is punched, another stream is opened: once from either side."""
     checks: list[Check] = []
     figures: dict[str, object] = {}
-    for dialling, listening in ((OURS, "go"), ("go", OURS)):
+    for dialling, listening in ((OURS, peer), (peer, OURS)):
         for attempt in range(1, _ATTEMPTS + 1):
             result = _upgrade(lab, dialling, listening, f"{dialling}-dials-{attempt}")
             check = judge_nat.mixed_upgrade(dialling, listening, result)
@@ -39,18 +54,23 @@ def _upgrade(lab: Lab, dialling: str, listening: str, name: str) -> dict[str, ob
         hosts = Hosts(network, lab.oxbow, lab.peers)
         relay = hosts.relay(OURS)
         hosts.observers(OURS)
-        there = hosts.listening(hosts.start(listening, "b", _listen(listening, relay, hosts.also)))
-        dialer = hosts.start(dialling, "a", _dial(dialling, there, hosts.also))
+        there = hosts.listening(hosts.start(listening, "b", _listen(listening, "b", relay, hosts.also)))
+        dialer = hosts.start(dialling, "a", _dial(dialling, "a", there, hosts.also))
         return dict(dialer.await_line("a result", lambda line: "ok" in line, _LIMIT))
 
 
-def _listen(kind: str, relay: Listener, also: Sequence[str]) -> list[str]:
-    if kind == OURS:
-        return [INTEROP_PEER, "listen", *_LISTEN, "--listen", f"{relay.address}/p2p-circuit", *also]
-    return ["receive", *_LISTEN, "--relay", relay.address, *also]
+def _at(end: str) -> list[str]:
+    """Where a host listens. Not at all addresses: py-libp2p would tell others 0.0.0.0."""
+    return ["--listen", f"/ip4/{PRIVATE[end]}/tcp/5001"]
 
 
-def _dial(kind: str, target: Listener, also: Sequence[str]) -> list[str]:
+def _listen(kind: str, end: str, relay: Listener, also: Sequence[str]) -> list[str]:
     if kind == OURS:
-        return [INTEROP_PEER, "dial", target.address, "--case", "upgrade", "--bytes", "10000", *_LISTEN, *also]
-    return ["upgrade", *_LISTEN, "--wait", "20", *also, target.address]
+        return [INTEROP_PEER, "listen", *_at(end), "--listen", f"{relay.address}/p2p-circuit", *also]
+    return ["receive", *_at(end), "--relay", relay.address, *also]
+
+
+def _dial(kind: str, end: str, target: Listener, also: Sequence[str]) -> list[str]:
+    if kind == OURS:
+        return [INTEROP_PEER, "dial", target.address, "--case", "upgrade", "--bytes", "10000", *_at(end), *also]
+    return ["upgrade", *_at(end), "--wait", "20", *also, target.address]

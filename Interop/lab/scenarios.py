@@ -9,10 +9,11 @@ from pathlib import Path
 from lab import nat
 from lab.abuse import abuse
 from lab.lab import Lab, Outcome
-from lab.mixed import go_peer
+from lab.mixed import go_peer, kubo_peer, py_peer
 from lab.reference import reference
 from lab.soak import cable, leave_relay, soak
 from lab.traversal import go_relay, path_lost, py_relay, relay_lost, repeat, symmetric, upgrade
+from peers import kubo
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Scenario:
     def obstacles(self, peers: Path) -> list[str]:
         """Why this scenario can't run here, each with what to do; empty when it can."""
         found = nat.obstacles() if self.has_nats else []
-        wanted = {"go": peers / "bin/p2pd", "py": peers / "venv/bin/python"}
+        wanted = {"go": peers / "bin/p2pd", "py": peers / "venv/bin/python", "kubo": kubo.library(peers)}
         missing = [name for name in self.peers if not wanted[name].exists()]
         return found + [f"the {name} peer isn't installed: scripts/bootstrap --with-peers" for name in missing]
 
@@ -43,6 +44,8 @@ SCENARIOS = {
     "go-relay": Scenario(go_relay, has_nats=True, peers=("go",)),
     "py-relay": Scenario(py_relay, has_nats=True, peers=("py",)),
     "go-peer": Scenario(go_peer, has_nats=True, peers=("go",)),
+    "py-peer": Scenario(py_peer, has_nats=True, peers=("py",), is_usual=False),
+    "kubo-peer": Scenario(kubo_peer, has_nats=True, peers=("kubo",), is_usual=False),
     "abuse": Scenario(abuse, has_nats=True, is_usual=False),
     "relay-lost": Scenario(relay_lost, has_nats=True),
     "path-lost": Scenario(path_lost, has_nats=True, is_usual=False),

@@ -20,11 +20,14 @@ from dataclasses import dataclass
 
 ECHO = "/echo/1.0.0"
 XFER = "/xfer/1.0.0"
+PERF = "/perf/1.0.0"
+AUTONAT = "/libp2p/autonat/1.0.0"
 PING = "/ipfs/ping/1.0.0"
 IDENTIFY = "/ipfs/id/1.0.0"
 
-CASES = ("identify", "ping", "echo", "streams", "vanish")
+CASES = ("handshake", "identify", "ping", "echo", "streams", "transfer", "perf", "autonat", "vanish")
 SECURITY = ("noise", "tls")
+MUXERS = ("yamux", "mplex")
 KEY_TYPES = ("ed25519", "rsa", "ecdsa", "secp256k1")
 
 CHUNK = 1 << 16
@@ -42,7 +45,9 @@ class Options:
     command: str
     target: str
     listen: str
-    security: str
+    #: What is offered, the preferred one first.
+    security: tuple[str, ...]
+    muxers: tuple[str, ...]
     key_type: str
     case: str
     bytes: int
@@ -54,7 +59,8 @@ def parse(program: str, arguments: Sequence[str] | None = None) -> Options:
     """Reads the contract's command line; a mistake ends the program with usage and status 2."""
     parser = argparse.ArgumentParser(prog=program)
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--security", choices=SECURITY, default="noise")
+    common.add_argument("--security", choices=SECURITY, action="append", default=[])
+    common.add_argument("--muxer", dest="muxers", choices=MUXERS, action="append", default=[])
     common.add_argument("--key-type", choices=KEY_TYPES, default="ed25519")
     common.add_argument("--listen", default="/ip4/127.0.0.1/tcp/0")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -67,7 +73,8 @@ def parse(program: str, arguments: Sequence[str] | None = None) -> Options:
     dial.add_argument("--no-half-close", dest="half_close", action="store_false")
     known = vars(parser.parse_args(arguments))
     defaults = {"target": "", "case": "", "bytes": 0, "count": 0, "half_close": True}
-    return Options(**{**defaults, **known})
+    lists = {"security": tuple(known["security"]) or SECURITY[:1], "muxers": tuple(known["muxers"]) or MUXERS[:1]}
+    return Options(**{**defaults, **known, **lists})
 
 
 def emit(**fields: object) -> None:

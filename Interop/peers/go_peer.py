@@ -22,7 +22,7 @@ from pathlib import Path
 from . import contract, wire
 from .daemon import Daemon
 
-_FLAGS = {"noise": ("-tls=0",), "tls": ("-noise=0",)}
+_SWITCHED_OFF = {"noise": "-noise=0", "tls": "-tls=0"}
 _IO_TIMEOUT = 120.0
 _SETTLE_TIMEOUT = 10.0
 
@@ -37,10 +37,13 @@ def main() -> int:
             return _listen(daemon)
         peer = wire.split_peer(options.target)[1]
         cases = {
+            "handshake": lambda: _handshake(daemon, peer),
             "identify": lambda: _identify(daemon, peer),
             "ping": lambda: _ping(daemon, peer, options.count),
             "echo": lambda: _echo(daemon, peer, options.bytes),
             "streams": lambda: _streams(daemon, peer, options.count, options.bytes),
+            "transfer": lambda: _transfer(daemon, peer, options.bytes),
+            "autonat": lambda: _autonat(daemon, peer),
             "vanish": lambda: _vanish(daemon, peer),
         }
 
@@ -56,19 +59,22 @@ def main() -> int:
 def _daemon(options: contract.Options) -> Iterator[Daemon]:
     folder = Path(os.environ["OXBOW_PEERS"])
     with tempfile.TemporaryDirectory(prefix="go-key-") as keys:
-        flags = list(_FLAGS[options.security])
+        # It has an order of its own for what it offers, and one muxer.
+        flags = [flag for kind, flag in _SWITCHED_OFF.items() if kind not in options.security]
+        flags.append(f"-muxer={options.muxers[0]}")
         if options.key_type != "ed25519":
             key = Path(keys) / "key"
             subprocess.run([sys.executable, "-m", "peers.make_key", options.key_type, str(key)], check=True)
             flags += ["-id", str(key)]
-        listen = [options.listen] if options.command == "listen" else []
+        # Who asks to be dialled back has to listen.
+        listen = [options.listen] if options.command == "listen" or options.case == "autonat" else []
         with Daemon(folder / "bin" / "p2pd", listen, flags) as daemon:
             yield daemon
 
 
 def _listen(daemon: Daemon) -> int:
     daemon.handle(contract.ECHO, serve_echo)
-    daemon.handle(contract.XFER, _serve_xfer)
+    daemon.handle(contract.XFER, serve_transfer)
     suffix = f"/p2p/{daemon.peer_id}"
     addresses = [address if address.endswith(suffix) else address + suffix for address in daemon.addresses]
     contract.emit(peer_id=daemon.peer_id, addrs=addresses)
@@ -90,7 +96,8 @@ def serve_echo(stream: socket.socket) -> None:
         progress.end("eof")
 
 
-def _serve_xfer(stream: socket.socket) -> None:
+def serve_transfer(stream: socket.socket) -> None:
+    """Takes and sends what the header says, and reports it."""
     progress = contract.Progress(contract.XFER)
     try:
         up, down = struct.unpack(">QQ", _receive_exactly(stream, 16))
@@ -117,6 +124,12 @@ def _receive_exactly(stream: socket.socket, count: int) -> bytes:
             raise EOFError(f"the stream ended after {len(data)} of {count} bytes")
         data += chunk
     return data
+
+
+def _handshake(daemon: Daemon, peer: str) -> tuple[bool, dict[str, object]]:
+    """Whom the daemon says that it is connected with."""
+    found = [one for one in daemon.connections() if one.peer == peer]
+    return bool(found), {"peer": found[0].peer, "remote_addr": found[0].address} if found else {}
 
 
 def _identify(daemon: Daemon, peer: str) -> tuple[bool, dict[str, object]]:
@@ -162,6 +175,33 @@ def _echo(daemon: Daemon, peer: str, total: int) -> tuple[bool, dict[str, object
     with daemon.open_stream(peer, contract.ECHO) as stream:
         echo = echo_on(stream, total)
     return echo.is_equal, {"bytes": echo.received, "sha256_equal": echo.is_equal, "half_close": False}
+
+
+def _transfer(daemon: Daemon, peer: str, count: int) -> tuple[bool, dict[str, object]]:
+    """So many bytes up, then as many down, each way alone."""
+    with daemon.open_stream(peer, contract.XFER) as stream:
+        return transfer_on(stream, count)
+
+
+def transfer_on(stream: socket.socket, count: int) -> tuple[bool, dict[str, object]]:
+    """A transfer of `count` bytes each way on a stream that is a socket."""
+    stream.settimeout(_IO_TIMEOUT)
+    stream.sendall(struct.pack(">QQ", count, count))
+    for start in range(0, count, contract.CHUNK):
+        stream.sendall(bytes(min(contract.CHUNK, count - start)))
+    received = 0
+    while received < count and (data := stream.recv(contract.CHUNK)):
+        received += len(data)
+    return received == count, {"bytes_up": count, "bytes_down": received}
+
+
+def _autonat(daemon: Daemon, peer: str) -> tuple[bool, dict[str, object]]:
+    """Asks to be dialled back."""
+    with daemon.open_stream(peer, contract.AUTONAT) as stream:
+        stream.settimeout(_IO_TIMEOUT)
+        stream.sendall(wire.autonat_question(daemon.peer_id, daemon.addresses))
+        answer = wire.describe_autonat(wire.read_delimited(stream.recv))
+    return answer["status"] == "OK", answer
 
 
 def _streams(daemon: Daemon, peer: str, count: int, total: int) -> tuple[bool, dict[str, object]]:

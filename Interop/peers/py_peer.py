@@ -8,14 +8,14 @@ import signal
 import struct
 import time
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 warnings.filterwarnings("ignore")  # py-libp2p's dependencies warn about themselves, on standard error, at each start
 
 import trio  # noqa: E402
 from libp2p import new_host  # noqa: E402
-from libp2p.abc import IHost, INetStream, ISecureTransport  # noqa: E402
+from libp2p.abc import IHost, IMuxedConn, INetStream, ISecureTransport  # noqa: E402
 from libp2p.crypto import ecc, ed25519, rsa, secp256k1, x25519  # noqa: E402
 from libp2p.crypto.keys import KeyPair  # noqa: E402
 from libp2p.custom_types import TProtocol  # noqa: E402
@@ -23,10 +23,12 @@ from libp2p.network.stream.exceptions import StreamEOF, StreamError  # noqa: E40
 from libp2p.network.stream.net_stream import NetStream  # noqa: E402
 from libp2p.peer.id import ID  # noqa: E402
 from libp2p.peer.peerinfo import info_from_p2p_addr  # noqa: E402
+from libp2p.perf.perf_service import PerfService  # noqa: E402
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE  # noqa: E402
 from libp2p.security.noise.transport import Transport as NoiseTransport  # noqa: E402
 from libp2p.security.tls.transport import PROTOCOL_ID as TLS  # noqa: E402
 from libp2p.security.tls.transport import TLSTransport  # noqa: E402
+from libp2p.stream_muxer.mplex.mplex import MPLEX_PROTOCOL_ID, Mplex  # noqa: E402
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX  # noqa: E402
 from libp2p.stream_muxer.yamux.yamux import Yamux  # noqa: E402
 from multiaddr import Multiaddr  # noqa: E402
@@ -57,10 +59,19 @@ def _key_pair(kind: str) -> KeyPair:
     return makers[kind]()
 
 
-def _security(kind: str, identity: KeyPair) -> dict[TProtocol, ISecureTransport]:
-    if kind == "noise":
-        return {NOISE: NoiseTransport(identity, noise_privkey=x25519.create_new_key_pair().private_key)}
-    return {TLS: TLSTransport(identity)}
+_MUXERS: dict[str, tuple[TProtocol, type[IMuxedConn]]] = {
+    "yamux": (TProtocol(YAMUX), Yamux),
+    "mplex": (MPLEX_PROTOCOL_ID, Mplex),
+}
+
+
+def _security(kinds: Sequence[str], identity: KeyPair) -> dict[TProtocol, ISecureTransport]:
+    """What is offered, in the order of the dictionary."""
+    makers: dict[str, Callable[[], tuple[TProtocol, ISecureTransport]]] = {
+        "noise": lambda: (NOISE, NoiseTransport(identity, noise_privkey=x25519.create_new_key_pair().private_key)),
+        "tls": lambda: (TLS, TLSTransport(identity)),
+    }
+    return dict(makers[kind]() for kind in kinds)
 
 
 async def _run(options: contract.Options) -> None:
@@ -69,7 +80,7 @@ async def _run(options: contract.Options) -> None:
     host = new_host(
         key_pair=identity,
         sec_opt=_security(options.security, identity),
-        muxer_opt={TProtocol(YAMUX): Yamux},
+        muxer_opt=dict(_MUXERS[muxer] for muxer in options.muxers),
         listen_addrs=listen,
     )
     async with host.run(listen_addrs=listen):
@@ -80,8 +91,9 @@ async def _run(options: contract.Options) -> None:
 
 
 async def _listen(host: IHost) -> None:
-    host.set_stream_handler(TProtocol(contract.ECHO), _serve_echo)
+    host.set_stream_handler(TProtocol(contract.ECHO), serve_echo)
     host.set_stream_handler(TProtocol(contract.XFER), _serve_xfer)
+    await PerfService(host).start()
     contract.emit(peer_id=str(host.get_id()), addrs=[_full(str(address), host) for address in host.get_addrs()])
     await trio.sleep_forever()
 
@@ -109,7 +121,15 @@ async def _read_exactly(stream: INetStream, count: int) -> bytes:
     return data
 
 
-async def _serve_echo(stream: INetStream) -> None:
+async def _read_delimited(stream: INetStream) -> bytes:
+    prefix = b""
+    while not prefix or prefix[-1] >= 0x80:
+        prefix += await _read_exactly(stream, 1)
+    return await _read_exactly(stream, wire.decode_varint(prefix)[0])
+
+
+async def serve_echo(stream: INetStream) -> None:
+    """Echoes until the end, and reports it."""
     progress = contract.Progress(contract.ECHO)
     try:
         while data := await _read(stream):
@@ -149,42 +169,49 @@ async def _dial(host: IHost, options: contract.Options) -> int:
         await host.connect(info_from_p2p_addr(Multiaddr(options.target)))
         peer = ID.from_string(wire.split_peer(options.target)[1])
         cases: dict[str, Callable[[], Awaitable[CaseResult]]] = {
+            "handshake": partial(_handshake, host, peer),
             "identify": partial(_identify, host, peer),
             "ping": partial(_ping, host, peer, options.count),
             "echo": partial(_echo, host, peer, options.bytes, options.half_close),
             "streams": partial(_streams, host, peer, options.count, options.bytes),
+            "transfer": partial(_transfer, host, peer, options.bytes),
+            "perf": partial(_perf, host, options.target, options.bytes),
+            "autonat": partial(_autonat, host, peer),
             "vanish": partial(_vanish, host, peer),
         }
         ok, fields = await cases[options.case]()
     except Exception as failure:  # the report must name whatever went wrong
-        return contract.report(options.case, started, False, {}, _reason(failure))
+        return contract.report(options.case, started, False, {}, reason(failure))
     return contract.report(options.case, started, ok, fields, None if ok else "the case's own check failed")
 
 
-def _reason(failure: BaseException) -> str:
+def reason(failure: BaseException) -> str:
     """The innermost reason: trio wraps what its tasks raise, once per nursery."""
     while isinstance(failure, BaseExceptionGroup) and failure.exceptions:
         failure = failure.exceptions[0]
     return f"{type(failure).__name__}: {failure}"
 
 
-async def _open(host: IHost, peer: ID, protocol: str) -> NetStream:
+async def open_stream(host: IHost, peer: ID, protocol: str) -> NetStream:
+    """A new stream that can be closed in one direction."""
     stream = await host.new_stream(peer, [TProtocol(protocol)])
     assert isinstance(stream, NetStream)  # the interface lacks close_write
     return stream
 
 
+async def _handshake(host: IHost, peer: ID) -> CaseResult:
+    """Whom the host says that it is connected with, once a round trip has shown that the other end has it too."""
+    is_good, _ = await _ping(host, peer, 1)
+    return is_good and peer in host.get_connected_peers(), {"peer": str(peer)}
+
+
 async def _identify(host: IHost, peer: ID) -> CaseResult:
-    stream = await _open(host, peer, contract.IDENTIFY)
-    prefix = b""
-    while not prefix or prefix[-1] >= 0x80:
-        prefix += await _read_exactly(stream, 1)
-    message = await _read_exactly(stream, wire.decode_varint(prefix)[0])
-    return True, wire.describe_identify(message)
+    stream = await open_stream(host, peer, contract.IDENTIFY)
+    return True, wire.describe_identify(await _read_delimited(stream))
 
 
 async def _ping(host: IHost, peer: ID, count: int) -> CaseResult:
-    stream = await _open(host, peer, contract.PING)
+    stream = await open_stream(host, peer, contract.PING)
     times: list[float] = []
     for _ in range(count):
         payload = random.randbytes(contract.PING_LENGTH)
@@ -197,8 +224,11 @@ async def _ping(host: IHost, peer: ID, count: int) -> CaseResult:
     return True, {"rtt_ms": times}
 
 
-async def _echo_on(stream: NetStream, total: int, half_close: bool) -> contract.Echo:
-    """Sends `total` bytes while it reads them back; with `half_close` the end of both directions is checked too."""
+async def echo_on(stream: NetStream, total: int, half_close: bool, closes: bool = True) -> contract.Echo:
+    """Sends `total` bytes while it reads them back; with `half_close` the end of both directions is checked too.
+
+    Without it the stream is closed at the end, or may be used again if not `closes`.
+    """
     echo = contract.Echo(total)
 
     async def send() -> None:
@@ -215,23 +245,58 @@ async def _echo_on(stream: NetStream, total: int, half_close: bool) -> contract.
                 if not data:
                     break
                 echo.receive(data)
-    if not half_close:
+    if not half_close and closes:
         await stream.close()
     return echo
 
 
 async def _echo(host: IHost, peer: ID, total: int, half_close: bool) -> CaseResult:
-    echo = await _echo_on(await _open(host, peer, contract.ECHO), total, half_close)
+    echo = await echo_on(await open_stream(host, peer, contract.ECHO), total, half_close)
     return echo.is_equal, {"bytes": echo.received, "sha256_equal": echo.is_equal, "half_close": half_close}
+
+
+async def _transfer(host: IHost, peer: ID, count: int) -> CaseResult:
+    """So many bytes up, then as many down, each way alone."""
+    stream = await open_stream(host, peer, contract.XFER)
+    received = 0
+    with trio.fail_after(_IO_TIMEOUT):
+        await stream.write(struct.pack(">QQ", count, count))
+        for start in range(0, count, contract.CHUNK):
+            await stream.write(bytes(min(contract.CHUNK, count - start)))
+        while received < count and (data := await _read(stream)):
+            received += len(data)
+    await stream.close()
+    return received == count, {"bytes_up": count, "bytes_down": received}
+
+
+async def _perf(host: IHost, target: str, count: int) -> CaseResult:
+    """Its own client of `/perf/1.0.0`."""
+    service = PerfService(host)
+    last: dict[str, object] = {}
+    with trio.fail_after(_IO_TIMEOUT):
+        async for part in service.measure_performance(Multiaddr(target), count, count):
+            last = dict(part)
+    up, down = last.get("upload_bytes"), last.get("download_bytes")
+    return up == down == count, {"bytes_up": up, "bytes_down": down}
+
+
+async def _autonat(host: IHost, peer: ID) -> CaseResult:
+    """Asks to be dialled back."""
+    stream = await open_stream(host, peer, contract.AUTONAT)
+    addresses = [str(address) for address in host.get_addrs()]
+    with trio.fail_after(_IO_TIMEOUT):
+        await stream.write(wire.autonat_question(str(host.get_id()), addresses))
+        answer = wire.describe_autonat(await _read_delimited(stream))
+    return answer["status"] == "OK", answer
 
 
 async def _streams(host: IHost, peer: ID, count: int, total: int) -> CaseResult:
     """Opens all streams before the first byte flows on any, then uses them all at once."""
-    streams = [await _open(host, peer, contract.ECHO) for _ in range(count)]
+    streams = [await open_stream(host, peer, contract.ECHO) for _ in range(count)]
     good: list[bool] = []
 
     async def use(stream: NetStream) -> None:
-        good.append((await _echo_on(stream, total, half_close=False)).is_equal)
+        good.append((await echo_on(stream, total, half_close=False)).is_equal)
 
     async with trio.open_nursery() as nursery:
         for stream in streams:
@@ -242,7 +307,7 @@ async def _streams(host: IHost, peer: ID, count: int, total: int) -> CaseResult:
 async def _vanish(host: IHost, peer: ID) -> CaseResult:
     """Echoes without end until the peer is gone."""
     progress = contract.Progress(contract.ECHO)
-    stream = await _open(host, peer, contract.ECHO)
+    stream = await open_stream(host, peer, contract.ECHO)
     ending = ""
 
     async def send() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 Fields = dict[int, list[int | bytes]]
 
@@ -208,4 +208,26 @@ def describe_identify(message: bytes) -> dict[str, object]:
         "protocols": sorted(raw.decode(errors="replace") for raw in all_bytes(fields, 3)),
         "listen_addrs": [decode_multiaddr(raw) for raw in all_bytes(fields, 2)],
         "observed_addr": decode_multiaddr(observed) if observed else None,
+    }
+
+
+_AUTONAT_STATUS = {0: "OK", 100: "E_DIAL_ERROR", 101: "E_DIAL_REFUSED", 200: "E_BAD_REQUEST", 300: "E_INTERNAL_ERROR"}
+
+
+def autonat_question(peer: str, addresses: Sequence[str]) -> bytes:
+    """The AutoNAT message, behind its length, with which a host asks to be dialled (its section RPC messages)."""
+    own = [(2, encode_multiaddr(address.split("/p2p/")[0])) for address in addresses]
+    message = encode_message((1, 0), (2, encode_message((1, encode_message((1, decode_peer_id(peer)), *own)))))
+    return encode_varint(len(message)) + message
+
+
+def describe_autonat(message: bytes) -> dict[str, object]:
+    """The answer to `autonat_question`: its `status` by name, the text, and the address that was reached."""
+    answer = decode_message(first_bytes(decode_message(message), 3) or b"")
+    status = answer.get(1, [0])[0]
+    reached = first_bytes(answer, 3)
+    return {
+        "status": _AUTONAT_STATUS.get(status, str(status)) if isinstance(status, int) else "none",
+        "text": (first_bytes(answer, 2) or b"").decode(errors="replace"),
+        "reached": decode_multiaddr(reached) if reached else None,
     }

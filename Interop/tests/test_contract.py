@@ -40,4 +40,11 @@ class OptionsTests(unittest.TestCase):
 
     def test_listen(self) -> None:
         options = contract.parse("x", ["listen", "--security", "tls", "--key-type", "rsa"])
-        self.assertEqual((options.security, options.key_type, options.case), ("tls", "rsa", ""))
+        self.assertEqual((options.security, options.key_type, options.case), (("tls",), "rsa", ""))
+        self.assertEqual(options.muxers, ("yamux",))
+
+    def test_offers_keep_their_order(self) -> None:
+        offers = ["--security", "tls", "--security", "noise", "--muxer", "mplex", "--muxer", "yamux"]
+        options = contract.parse("x", ["listen", *offers])
+        self.assertEqual((options.security, options.muxers), (("tls", "noise"), ("mplex", "yamux")))
+        self.assertEqual(contract.parse("x", ["listen"]).security, ("noise",))

@@ -66,3 +66,24 @@ class MultiaddrTests(unittest.TestCase):
         self.assertEqual(wire.split_peer("/p2p/a/p2p-circuit/p2p/b"), ("/p2p/a/p2p-circuit", "b"))
         with self.assertRaises(ValueError):
             wire.split_peer("/ip4/127.0.0.1/tcp/1")
+
+
+class AutoNATTests(unittest.TestCase):
+    PEER = "12D3KooWEWaCemMXe4qN9ewPEYPh52v28x5NdS8HUXU1zdV3D6qH"
+
+    def test_a_question_names_the_host_and_its_addresses_without_the_id(self) -> None:
+        question = wire.autonat_question(self.PEER, [f"/ip4/11.2.0.1/tcp/4001/p2p/{self.PEER}"])
+        length, start = wire.decode_varint(question)
+        self.assertEqual(length, len(question) - start)
+        message = wire.decode_message(question[start:])
+        self.assertEqual(message[1], [0])
+        host = wire.decode_message(wire.first_bytes(wire.decode_message(wire.first_bytes(message, 2) or b""), 1) or b"")
+        self.assertEqual(wire.first_bytes(host, 1), wire.decode_peer_id(self.PEER))
+        self.assertEqual([wire.decode_multiaddr(raw) for raw in wire.all_bytes(host, 2)], ["/ip4/11.2.0.1/tcp/4001"])
+
+    def test_an_answer_has_a_status_by_name(self) -> None:
+        address = wire.encode_multiaddr("/ip4/11.2.0.1/tcp/4001")
+        good = wire.encode_message((1, 1), (3, wire.encode_message((1, 0), (3, address))))
+        self.assertEqual(wire.describe_autonat(good), {"status": "OK", "text": "", "reached": "/ip4/11.2.0.1/tcp/4001"})
+        bad = wire.encode_message((1, 1), (3, wire.encode_message((1, 101), (2, "no"))))
+        self.assertEqual(wire.describe_autonat(bad), {"status": "E_DIAL_REFUSED", "text": "no", "reached": None})

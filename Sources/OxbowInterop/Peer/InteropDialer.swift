@@ -15,28 +15,30 @@ struct InteropDialer: Sendable {
 
     func perform(_ case: InteropDialCommand.Case, count: Int) async throws -> InteropResult {
         switch `case` {
+        case .handshake: try handshake()
         case .identify: try identify()
         case .ping: try await ping(count)
         case .echo: try await echo()
         case .streams: try await streams(count)
+        case .transfer: try await transfer()
+        case .perf: try await perf()
         case .vanish: try await vanish()
         case .upgrade: try await upgrade()
         case .migrate: try await migrate(count)
         }
     }
 
+    /// Who it turned out to be, and what the connection is made of.
+    private func handshake() throws -> InteropResult {
+        guard let path = peer.connections.first?.path else { throw HostError.notConnected(peer.id) }
+        return InteropResult(ok: true, fields: path.interopFields(of: peer.id))
+    }
+
     private func identify() throws -> InteropResult {
         guard let info = peer.info else {
             throw CommandFailure(.failed, "the peer's identify did not come, or is wrong")
         }
-        return InteropResult(
-            ok: true,
-            fields: [
-                ("agent", .string(info.agentVersion ?? "")), ("protocol_version", .string(info.protocolVersion ?? "")),
-                ("protocols", .array(info.protocols.map { .string($0.rawValue) })),
-                ("listen_addrs", .array(info.listenAddresses.map { .string($0.description) })),
-                ("observed_addr", info.observedAddress.map { .string($0.description) } ?? .null),
-            ])
+        return InteropResult(ok: true, fields: info.interopFields)
     }
 
     private func ping(_ count: Int) async throws -> InteropResult {
@@ -48,21 +50,39 @@ struct InteropDialer: Sendable {
     }
 
     private func echo() async throws -> InteropResult {
-        let (received, isEqual) = try await peer.withStream([Interop.echo]) { stream in
-            try await stream.exchangeEcho(bytes, isHalfClosing: isHalfClosing)
+        let (received, isEqual, isRelayed) = try await peer.withStream(Interop.echoes, allowsLimited: true) { stream in
+            let (received, isEqual) = try await stream.exchangeEcho(bytes, isHalfClosing: isHalfClosing)
+            // It may have been on none before its first byte, and is on none behind its end.
+            return (received, isEqual, stream.connection?.isRelayed)
         }
         return InteropResult(
             ok: isEqual,
             fields: [
                 ("bytes", .int(Int64(received))), ("sha256_equal", .bool(isEqual)),
-                ("half_close", .bool(isHalfClosing)),
+                ("half_close", .bool(isHalfClosing)), ("relayed", isRelayed.map(JSON.bool) ?? .null),
             ])
+    }
+
+    /// So many bytes up, then as many down, each way alone.
+    private func transfer() async throws -> InteropResult {
+        let received = try await peer.withStream(Interop.transfers) { stream in
+            try await stream.exchangeTransfer(UInt64(bytes))
+        }
+        return InteropResult(
+            ok: received == bytes, fields: [("bytes_up", .int(Int64(bytes))), ("bytes_down", .uint(received))])
+    }
+
+    private func perf() async throws -> InteropResult {
+        let result = try await peer.perf(upload: UInt64(bytes), download: UInt64(bytes))
+        return InteropResult(
+            ok: result.downloaded == bytes,
+            fields: [("bytes_up", .uint(result.uploaded)), ("bytes_down", .uint(result.downloaded))])
     }
 
     /// Opens all streams before the first byte flows on any, then uses them all at once.
     private func streams(_ count: Int) async throws -> InteropResult {
         var streams: [OxbowStream] = []
-        for _ in 0..<count { streams.append(try await host.open(to: peer.id, [Interop.echo])) }
+        for _ in 0..<count { streams.append(try await host.open(to: peer.id, Interop.echoes)) }
         let good = await withTaskGroup(of: Bool.self) { group in
             for stream in streams {
                 group.addTask {
@@ -81,7 +101,7 @@ struct InteropDialer: Sendable {
     private func vanish() async throws -> InteropResult {
         var ending = ""
         do {
-            try await peer.withStream([Interop.echo]) { stream in try await echoForever(stream) }
+            try await peer.withStream(Interop.echoes) { stream in try await echoForever(stream) }
         } catch let error as StreamError {
             ending = "StreamError: \(error)"
         }
@@ -102,7 +122,7 @@ struct InteropDialer: Sendable {
     /// A stream on the relay, one more when a direct connection stands, and what became of the first.
     private func upgrade() async throws -> InteropResult {
         let began = ContinuousClock.now
-        let first = try await host.open(to: peer.id, [Interop.echo], allowsLimited: true)
+        let first = try await host.open(to: peer.id, Interop.echoes, allowsLimited: true)
         var isEqual = try await first.exchangeEcho(bytes, isHalfClosing: false).isEqual
         let firstPath = first.connection
         var upgradedAfter: Double?
@@ -114,7 +134,7 @@ struct InteropDialer: Sendable {
                 try await Task.sleep(for: .milliseconds(20))
             }
         }
-        let second = try await host.open(to: peer.id, [Interop.echo], allowsLimited: true)
+        let second = try await host.open(to: peer.id, Interop.echoes, allowsLimited: true)
         isEqual = try await second.exchangeEcho(bytes, isHalfClosing: false).isEqual && isEqual
         let firstIsAlive = try await first.exchangeEcho(bytes, isHalfClosing: false).isEqual
         let fields: [(String, JSON)] = [
@@ -147,5 +167,28 @@ struct InteropDialer: Sendable {
             defer { group.cancelAll() }
             try await group.next()
         }
+    }
+}
+
+extension IdentifyInfo {
+    /// The contract's fields of an identify message.
+    var interopFields: [(String, JSON)] {
+        [
+            ("agent", .string(agentVersion ?? "")), ("protocol_version", .string(protocolVersion ?? "")),
+            ("protocols", .array(protocols.map { .string($0.rawValue) })),
+            ("listen_addrs", .array(listenAddresses.map { .string($0.description) })),
+            ("observed_addr", observedAddress.map { .string($0.description) } ?? .null),
+        ]
+    }
+}
+
+extension ConnectionPath {
+    /// The contract's fields of a connection that stands.
+    func interopFields(of peer: PeerID) -> [(String, JSON)] {
+        [
+            ("peer", .string(peer.description)), ("early_muxer", .bool(isMuxerEarly)),
+            ("security", security.map { .string($0.rawValue) } ?? .null),
+            ("remote_addr", remoteAddress.map { .string($0.description) } ?? .null),
+        ]
     }
 }

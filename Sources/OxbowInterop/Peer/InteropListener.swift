@@ -16,24 +16,26 @@ final class InteropListener: Sendable {
 
     /// Serves until standard input ends, or the task is cancelled.
     func run(at addresses: [Multiaddr]) async throws {
-        serve(Interop.echo, Self.echo)
-        serve(Interop.transfer, Self.transfer)
+        for name in Interop.echoes { serve(name, as: Interop.echo, Self.echo) }
+        for name in Interop.transfers { serve(name, as: Interop.transfer, Self.transfer) }
+        host.servePerf()
         let events = host.events()
         Interop.emit([
             ("peer_id", .string(host.id.description)),
             ("addrs", .array(addresses.map { .string($0.description) })),
         ])
         await withTaskGroup { group in
-            group.addTask { await self.reportCounts(events) }
+            group.addTask { await self.report(events) }
             try? await BlockingFile(.standardInput).waitForEnd()
             group.cancelAll()
         }
     }
 
     private func serve(
-        _ id: ProtocolID, _ body: @escaping @Sendable (OxbowStream, inout InteropProgress) async throws -> Void
+        _ name: ProtocolID, as id: ProtocolID,
+        _ body: @escaping @Sendable (OxbowStream, inout InteropProgress) async throws -> Void
     ) {
-        host.handle(id) { stream in
+        host.handle(name) { stream in
             self.unreported.withLock { $0 += 1 }
             defer { self.unreported.withLock { $0 -= 1 } }
             var progress = InteropProgress(id)
@@ -68,19 +70,20 @@ final class InteropListener: Sendable {
             }
             progress.receive(bytes.readableBytes)
         }
-        let zeros = ByteBuffer(repeating: 0, count: Interop.chunk)
-        while progress.sent < down {
-            let count = Int(min(UInt64(Interop.chunk), down - progress.sent))
-            try await stream.outbound.write(zeros.getSlice(at: 0, length: count) ?? zeros)
-            progress.sent += UInt64(count)
-        }
+        try await stream.outbound.writeZeros(down)
+        progress.sent = down
     }
 
-    /// Prints the counts whenever a connection has closed, and again until they are steady.
-    private func reportCounts(_ events: AsyncStream<SwarmEvent>) async {
+    /// Prints who has connected and what it says of itself, the counts whenever a connection has closed, and those again until they are steady.
+    private func report(_ events: AsyncStream<SwarmEvent>) async {
         for await event in events {
             switch event {
             case .connectionClosed, .inboundFailed: await reportUntilSteady()
+            case .connectionOpened(let peer, let path):
+                Interop.emit([("event", .string("connected"))] + path.interopFields(of: peer))
+            case .identified(let peer, let info):
+                Interop.emit(
+                    [("event", .string("identified")), ("peer", .string(peer.description))] + info.interopFields)
             default: break
             }
         }

@@ -24,16 +24,20 @@ struct InteropOptions: ParsableArguments {
         }
     }
 
-    @Option var security = SecurityProtocol.noise
+    /// The preferred one first; Noise alone when none is named.
+    @Option(parsing: .singleValue) var security: [SecurityProtocol] = []
     @Option var keyType = Key.ed25519
     @Option(transform: Multiaddr.parse) var listen: [Multiaddr] = []
     /// Hosts to know before anything else: they tell what this one looks like from outside.
     @Option(transform: PeerAddress.parse) var also: [PeerAddress] = []
+    /// The host counts as reachable from outside: it answers those who ask that of themselves (AutoNAT).
+    @Flag var `public` = false
 
     /// - Parameter body: gets the host and where it listens.
     func withHost<Value: Sendable>(_ body: (OxbowHost, [Multiaddr]) async throws -> Value) async throws -> Value {
         var configuration = HostConfiguration()
-        configuration.security = [security]
+        configuration.security = security.isEmpty ? [.noise] : security
+        if `public` { configuration.swarm.reachability.known = .public }
         configuration.swarm.policy = .manual
         return try await Oxbow.withHost(identity: .generate(keyType.type), configuration: configuration) { host in
             let addresses = try listen.isEmpty ? [Multiaddr("/ip4/127.0.0.1/tcp/0")] : listen
@@ -64,7 +68,7 @@ struct InteropDialCommand: AsyncParsableCommand, Sendable {
     static let configuration = CommandConfiguration(commandName: "dial")
 
     enum Case: String, ExpressibleByArgument, CaseIterable, Sendable {
-        case identify, ping, echo, streams, vanish, upgrade, migrate
+        case handshake, identify, ping, echo, streams, transfer, perf, vanish, upgrade, migrate
     }
 
     @OptionGroup var options: InteropOptions

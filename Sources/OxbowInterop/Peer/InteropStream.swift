@@ -8,6 +8,9 @@ import OxbowNIO
 enum Interop {
     static let echo: ProtocolID = "/echo/1.0.0"
     static let transfer: ProtocolID = "/xfer/1.0.0"
+    /// The same under the names that a peer has for them which puts a prefix before every name: Kubo.
+    static let echoes: [ProtocolID] = [echo, "/x/echo/1.0.0"]
+    static let transfers: [ProtocolID] = [transfer, "/x/xfer/1.0.0"]
     static let chunk = 65_536
     /// From this many bytes on, the runner may let the peer vanish.
     static let underWay: UInt64 = 1 << 20
@@ -93,6 +96,21 @@ extension OxbowStream {
         return (received, received == total && digest.digest() == expected)
     }
 
+    /// Sends `count` bytes behind their header and reads as many back.
+    ///
+    /// - Returns: how many came.
+    func exchangeTransfer(_ count: UInt64) async throws -> UInt64 {
+        var header = ByteBuffer()
+        header.writeInteger(count)
+        header.writeInteger(count)
+        try await outbound.write(header)
+        try await outbound.writeZeros(count)
+        var received: UInt64 = 0
+        var iterator = inbound.makeAsyncIterator()
+        while received < count, let bytes = try await iterator.next() { received += UInt64(bytes.readableBytes) }
+        return received
+    }
+
     /// - Returns: the digest of everything that was sent.
     private func send(_ pattern: EchoPattern, isHalfClosing: Bool) async throws -> [UInt8] {
         var pattern = pattern
@@ -103,5 +121,18 @@ extension OxbowStream {
         }
         if isHalfClosing { outbound.finish() }
         return digest.digest()
+    }
+}
+
+extension StreamOutbound {
+    /// Writes so many zeros.
+    func writeZeros(_ count: UInt64) async throws {
+        let zeros = ByteBuffer(repeating: 0, count: Interop.chunk)
+        var left = count
+        while left > 0 {
+            let length = Int(min(UInt64(Interop.chunk), left))
+            try await write(zeros.getSlice(at: 0, length: length) ?? zeros)
+            left -= UInt64(length)
+        }
     }
 }
