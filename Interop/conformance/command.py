@@ -35,7 +35,7 @@ def chosen(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
     return [case for case in cases if any(fnmatch.fnmatchcase(case.id, pattern) for pattern in patterns)]
 
 
-def main(name: str, make: Callable[[Target], Kit], cases: Sequence[Case], arguments: Sequence[str] | None = None) -> int:
+def main(name: str, make: Callable[[Target, str | None], Kit], cases: Sequence[Case], arguments: Sequence[str] | None = None) -> int:
     """Runs a kit; the status is 0 when no MUST was broken."""
     options = _parse(name, arguments)
     selection = chosen(cases, options.only or ["*"])
@@ -47,7 +47,7 @@ def main(name: str, make: Callable[[Target], Kit], cases: Sequence[Case], argume
         print(f"{name}: {'no case matches' if options.target else 'a target is needed'}: see --help", file=sys.stderr)
         return 2
     target = Target.parse(options.target, options.plain, options.protocol, options.timeout)
-    kit = make(target)
+    kit = make(target, options.listen)
     show = None if options.quiet else lambda result: print(report.line(result), flush=True)
     results = kit.run(selection, options.jobs, show)
     print(report.summary_text(kit.titles, results, all_failures=bool(options.quiet)))
@@ -67,6 +67,9 @@ def _parse(name: str, arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", metavar="PATTERN", help="cases by id, such as '3.*'; may be repeated")
     parser.add_argument("--timeout", type=float, default=5.0, metavar="S", help="seconds for each answer")
     parser.add_argument("--jobs", type=int, default=6, metavar="N", help="cases at a time")
+    parser.add_argument(
+        "--listen", metavar="COMMAND",
+        help="for the cases in which the target dials: a command that makes it send 1 MiB through the echo of {address}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results there")
     parser.add_argument("--quiet", action="store_true", help="print the table and what failed, not each case")
     parser.add_argument("--list", action="store_true", help="print the cases and end")

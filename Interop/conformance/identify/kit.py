@@ -204,8 +204,9 @@ class IdentifyKit:
     name = "identifyspec"
     titles = {section.number: section.title for section in (ANSWER, PUSHES, QUESTION)}
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, dials: str | None = None) -> None:
         self.target = target
+        self.dials = dials
 
     @staticmethod
     def cases() -> list[Case[Asking]]:

@@ -235,8 +235,9 @@ class MultistreamKit:
     name = "multistreamspec"
     titles = {section.number: section.title for _, section in _PLACES}
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, dials: str | None = None) -> None:
         self.target = target
+        self.dials = dials
 
     @staticmethod
     def cases() -> list[Case[Talk]]:
