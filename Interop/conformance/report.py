@@ -16,12 +16,13 @@ _LONGEST = 300
 
 def line(result: Result) -> str:
     """One result on one line."""
-    seen = f"  ({_short(result.seen)})" if result.seen else ""
+    seen = f"  ({short(result.seen)})" if result.seen else ""
     case = result.case
     return f"{_MARKS[result.status]:<6} {case.id:<6} {case.level.value:<6} {case.title}{seen}"
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """One line, cut where it gets long."""
     flat = " ".join(text.split())
     return flat if len(flat) <= _LONGEST else flat[:_LONGEST] + " …"
 

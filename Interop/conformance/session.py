@@ -84,7 +84,7 @@ class Session:
             self.monitor.sent(frame)
             stream = self.streams.get(frame.stream)
             if stream and frame.type == Type.DATA:
-                stream.credit -= frame.length
+                stream.credit -= len(frame.body)
         self.send_raw(b"".join(frame.encoded() for frame in frames))
 
     def send_raw(self, raw: bytes) -> None:
@@ -95,6 +95,11 @@ class Session:
             self.frames.link.send(raw)
         except Ended:
             pass  # what the target said before comes first; the end shows when reading
+
+    def send_garbage(self, raw: bytes) -> None:
+        """Sends bytes that are no frames. What the target makes of them is nobody's to say, so its frames aren't judged."""
+        self.monitor.is_muted = True
+        self.send_raw(raw)
 
     def bytewise(self, *frames: Frame) -> None:
         """Sends each byte on its own: in a record, and where TCP allows in a segment, of its own."""

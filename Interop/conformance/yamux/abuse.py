@@ -197,7 +197,7 @@ def _(s: Session) -> str:
 def _noise(seed: int) -> None:
     @SECTION.case(f"4096 random bytes (seed {seed}) end the session", "attack: fuzzing", Level.SHOULD, survives=None)
     def _(s: Session) -> str:
-        s.send_raw(b"\xff" + random.Random(seed).randbytes(4095))
+        s.send_garbage(b"\xff" + random.Random(seed).randbytes(4095))
         return s.expect_end("random bytes")
 
 

@@ -128,7 +128,8 @@ def _(d: Dialled) -> str:
     service = Service(d.session, echoes=False)
     service.begin()
     stream = service.await_echo()
-    d.session.send(Frame(Type.DATA, 0, stream.id, 1 << 30))
+    d.session.barrier()  # credit that is under way counts
+    d.session.send(Frame(Type.DATA, 0, stream.id, 1 << 30, bytes(stream.credit + 1)))
     return d.session.expect_refusal(stream.id, "a frame of 1 GiB")
 
 

@@ -105,7 +105,8 @@ def _(s: Session) -> None:
 @SECTION.case("a session that is ended for a stream's error tells by GO_AWAY", _ENDING, Level.SHOULD, survives=None)
 def _(s: Session) -> str:
     stream = s.open()
-    s.send(Frame(Type.DATA, 0, stream.id, 0xFFFFFFFF))
+    s.barrier()  # credit that is under way counts
+    s.send(Frame(Type.DATA, 0, stream.id, 0xFFFFFFFF, bytes(stream.credit + 1)))
     s.until(lambda: bool(s.ended) or stream.was_reset)
     if stream.was_reset and not s.ended:
         return "the stream alone was reset"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from stack.yamux import INITIAL_WINDOW, Flag, Frame, Type
 
 from ..case import Level, Section, Violation
-from ..session import Session
+from ..session import SETTLE, Session
 
 SECTION: Section[Session] = Section("4", "Flags and lengths")
 _SOURCE = "Yamux, Flag Field; CVE-2026-32314"
@@ -26,7 +26,10 @@ def _judge(s: Session, stream: int, frame: Frame, is_open: bool, limit: int) -> 
     begins = frame.has(Flag.SYN)
     if frame.type == Type.DATA and frame.length > limit and (begins != is_open) and not frame.has(Flag.RST):
         s.expect_refusal(stream, f"{frame.length} bytes in a window of {limit}")
-    s.settle()
+    if len(frame.body) < frame.length and frame.type == Type.DATA:
+        s.until(lambda: bool(s.ended), SETTLE)  # a PING would be taken for the rest of the body
+    else:
+        s.settle()
     if frame.has(Flag.RST) and begins and not is_open and (known.received or known.acknowledged):
         raise Violation("a stream that was reset as it was opened is served")
     if not begins and not is_open and known.acknowledged:
@@ -42,13 +45,13 @@ def _add(kind: Type, flags: int, is_open: bool) -> None:
             stream = s.open().id if is_open else s.track(s.new_id()).id
             s.barrier()  # credit that is under way counts
             limit = s.streams[stream].credit
-            # A body that no window holds is never sent: its header must be enough.
-            fits = kind == Type.DATA and length <= INITIAL_WINDOW
-            frame = Frame(kind, flags, stream, length, bytes(length) if fits else b"")
+            # Of a body that no window holds one byte too many is sent: then nobody can wait for more.
+            body = bytes(min(length, max(limit, INITIAL_WINDOW) + 1)) if kind == Type.DATA else b""
+            frame = Frame(kind, flags, stream, length, body)
             s.send(frame)
             _judge(s, stream, frame, is_open, limit)
-            if kind == Type.DATA and not fits and not s.ended and not s.go_aways:
-                return f"waits for the body ({s.outcome(stream)})"
+            if kind == Type.DATA and len(body) < length and not s.ended and not s.go_aways:
+                return f"waits for the rest of the body ({s.outcome(stream)})"
             return f"{s.outcome(stream)}, {s.check_not_stuck()}"
 
         # The connection is judged within: a target that waits for a body of 4 GiB hangs by right.
