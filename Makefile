@@ -64,6 +64,13 @@ interop: ## Run against libp2p peers of others: QUICK=1, ONLY='go/tls/*', WRITE=
 	@$(MAKE) --no-print-directory $(OXBOW)
 	@Interop/run $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)
 
+.PHONY: conformance
+conformance: ## Ask Yamux, multistream, Noise and identify of Oxbow and others: QUICK=1 for Oxbow alone, TARGET=py KIT=noisespec ONLY='5.*'
+	@scripts/bootstrap --with-peers
+	@$(MAKE) --no-print-directory $(OXBOW)
+	@Interop/conformance/run $(if $(QUICK),--target oxbow) $(foreach name,$(TARGET),--target $(name)) \
+		$(foreach name,$(KIT),--kit $(name)) $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)
+
 # The peers of the interop tests are in it too, where they exist: without them their scenarios say so and are left out.
 LAB_PEERS := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),--with-peers)
 

@@ -35,7 +35,9 @@ def chosen(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
     return [case for case in cases if any(fnmatch.fnmatchcase(case.id, pattern) for pattern in patterns)]
 
 
-def main(name: str, make: Callable[[Target, str | None], Kit], cases: Sequence[Case], arguments: Sequence[str] | None = None) -> int:
+def main(
+    name: str, make: Callable[[Target, str | None], Kit], cases: Sequence[Case], arguments: Sequence[str] | None = None
+) -> int:
     """Runs a kit; the status is 0 when no MUST was broken."""
     options = _parse(name, arguments)
     selection = chosen(cases, options.only or ["*"])
@@ -63,13 +65,18 @@ def _parse(name: str, arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("target", nargs="?", metavar="MULTIADDR|HOST:PORT")
     parser.add_argument("--plain", action="store_true", help="Yamux straight over TCP, without Noise")
     parser.add_argument(
-        "--protocol", default=ECHO, help="the protocol that echoes; empty when streams echo without negotiation")
-    parser.add_argument("--only", action="append", metavar="PATTERN", help="cases by id, such as '3.*'; may be repeated")
+        "--protocol", default=ECHO, help="the protocol that echoes; empty when streams echo without negotiation"
+    )
+    parser.add_argument(
+        "--only", action="append", metavar="PATTERN", help="cases by id, such as '3.*'; may be repeated"
+    )
     parser.add_argument("--timeout", type=float, default=5.0, metavar="S", help="seconds for each answer")
     parser.add_argument("--jobs", type=int, default=6, metavar="N", help="cases at a time")
     parser.add_argument(
-        "--listen", metavar="COMMAND",
-        help="for the cases in which the target dials: a command that makes it send 1 MiB through the echo of {address}")
+        "--listen",
+        metavar="COMMAND",
+        help="makes the target dial: a command that sends 2 MiB through the echo of {address}",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results there")
     parser.add_argument("--quiet", action="store_true", help="print the table and what failed, not each case")
     parser.add_argument("--list", action="store_true", help="print the cases and end")

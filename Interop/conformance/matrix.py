@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import datetime
 import fnmatch
+import hashlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.cells import Amounts
 from harness.execute import Setting
-from harness.process import ProgramError
-from harness.runner import versions
+from harness.process import Program, ProgramError
 
 from . import report
 from .case import Case, Result, Status
@@ -24,14 +26,16 @@ from .command import Kit
 from .identify.kit import IdentifyKit
 from .multistream.kit import MultistreamKit
 from .noise.kit import NoiseKit
-from .targets import IMPLEMENTATIONS, OURS, Implementation, started
 from .target import Target
+from .targets import IMPLEMENTATIONS, OURS, Implementation, started
 from .yamux.kit import YamuxKit
 
 _INTEROP = Path(__file__).resolve().parent.parent
 _ROOT = _INTEROP.parent
 KITS: dict[str, type] = {kit.name: kit for kit in (YamuxKit, MultistreamKit, NoiseKit, IdentifyKit)}
 
+#: Seconds that a program takes to die of an error.
+_DYING = 1.0
 #: What came of one kit on one target.
 Outcome = tuple[Implementation, str, list[Result], float]
 
@@ -56,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             outcomes.append(_run(implementation, name, setting, options.only or ["*"]))
             _show(outcomes[-1])
-    known = versions(setting)
+    known = _versions(setting)
     if options.write:
         options.write.write_text(as_markdown(outcomes, known))
     return _end(outcomes, options.json)
@@ -78,19 +82,47 @@ def _run(implementation: Implementation, name: str, setting: Setting, patterns: 
     cases: list[Case] = [c for c in KITS[name].cases() if any(fnmatch.fnmatchcase(c.id, p) for p in patterns)]
     left_out = [
         Result(case, Status.SKIPPED, reason)
-        for kit, pattern, reason in implementation.left_out if kit == name
-        for case in cases if fnmatch.fnmatchcase(case.id, pattern)
-    ]  # fmt: skip
+        for kit, pattern, reason in implementation.left_out
+        if kit == name
+        for case in cases
+        if fnmatch.fnmatchcase(case.id, pattern)
+    ]
     skipped = {result.case.id for result in left_out}
     cases = [case for case in cases if case.id not in skipped]
     share = implementation.cases_per_process or max(1, len(cases))
     results: list[Result] = list(left_out)
     for start in range(0, len(cases), share):
-        with started(implementation, setting) as address:
-            target = Target.parse(address, implementation.plain, implementation.protocol, implementation.timeout)
-            kit: Kit = KITS[name](target, implementation.dial_command(setting))
-            results += kit.run(cases[start : start + share], implementation.jobs)
+        results += _put(implementation, name, setting, cases[start : start + share])
     return implementation, name, merged(results), time.monotonic() - began
+
+
+def _put(implementation: Implementation, name: str, setting: Setting, cases: list[Case]) -> list[Result]:
+    """Puts cases to a new process. When it dies, those that went wrong are put to one process each: who killed it?"""
+    with started(implementation, setting) as (address, program):
+        target = Target.parse(address, implementation.plain, implementation.protocol, implementation.timeout)
+        kit: Kit = KITS[name](target, implementation.dial_command(setting))
+        results = kit.run(cases, implementation.jobs)
+        bad = {r.case.id for r in results if r.status in (Status.FAILED, Status.ADVISED)}
+        if not bad or not _dies(program):
+            return results
+    if len(cases) == 1:
+        return [
+            replace(r, status=Status.FAILED, seen=f"the target's program dies of it; {r.seen}") for r in results[:1]
+        ]
+    results = [r for r in results if r.case.id not in bad]
+    for case in cases:
+        if case.id in bad:
+            results += _put(implementation, name, setting, [case])
+    return results
+
+
+def _dies(program: Program) -> bool:
+    """Whether the program has ended, or is about to."""
+    try:
+        program.await_exit(_DYING)
+    except ProgramError:
+        return False
+    return True
 
 
 def merged(results: Sequence[Result]) -> list[Result]:
@@ -125,19 +157,39 @@ def _end(outcomes: Sequence[Outcome], wants_json: bool) -> int:
     return 1 if failed else 0
 
 
+def _versions(setting: Setting) -> dict[str, str]:
+    """What took part, read from what ran. The daemon is packed: its digest stands for its version."""
+    python = str(setting.peers / "venv" / "bin" / "python")
+    daemon = hashlib.sha256((setting.peers / "bin" / "p2pd").read_bytes()).hexdigest()
+    return {
+        "Oxbow": _output([str(setting.oxbow), "--version"]),
+        "go-libp2p": f"the daemon that `Interop/peers/setup` pins, SHA-256 {daemon[:16]}…",
+        "py-libp2p": _output([python, "-c", "from importlib.metadata import version; print(version('libp2p'))"]),
+    }
+
+
+def _output(command: Sequence[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "of unknown version"
+
+
 _HEAD = """# Results of the conformance kits
 
-Written by `Interop/conformance/run --write` on {date}; [README.md](README.md) says what is asked and how it is judged. *failed*: a MUST was
-broken; *advised*: a SHOULD was not met; *noted*: an implementation's own choice, recorded; *skipped*: it can't be asked.
+Written by `Interop/conformance/run --write` on {date}; [README.md](README.md) says what is asked and how it is judged.
+*failed*: a MUST was broken; *advised*: a SHOULD was not met; *noted*: an implementation's own choice, recorded;
+*skipped*: it can't be asked.
 
 {versions}
 """
 
 
 def as_markdown(outcomes: Sequence[Outcome], known: dict[str, str]) -> str:
-    """The results as a document: a table for each kit and target, and each result that isn't good as it was found."""
-    lines = [_HEAD.format(
-        date=datetime.date.today().isoformat(), versions="\n".join(f"- {name}: {text}" for name, text in known.items()))]  # fmt: skip
+    """The results as a document: a table for each kit and target, and what isn't good, as it was found."""
+    lines = [
+        _HEAD.format(
+            date=datetime.date.today().isoformat(),
+            versions="\n".join(f"- {name}: {text}" for name, text in known.items()),
+        )
+    ]
     lines += ["| kit | target | " + " | ".join(c.value for c in report.COLUMNS) + " |", "|---" * 7 + "|"]
     for implementation, name, results, _ in outcomes:
         lines.append(f"| {name} | {implementation.title} | " + _cells(results) + " |")

@@ -27,7 +27,7 @@ _DEFINED = Flag.SYN | Flag.ACK | Flag.FIN | Flag.RST
 
 
 class Monitor:
-    """Watches one connection. It knows what we have sent, right or wrong, so that it doesn't blame the target for that."""
+    """Watches one connection. It knows what we have sent, right or wrong, and doesn't blame the target for that."""
 
     def __init__(self, is_dialer: bool) -> None:
         self.found: dict[str, str] = {}
@@ -39,8 +39,8 @@ class Monitor:
         self._named: set[int] = set()
         self._window: dict[int, int] = defaultdict(lambda: INITIAL_WINDOW)
         self._opened: set[int] = set()
-        #: The streams that we have opened, and those that we opened twice, on purpose: what the target says of those may
-        #: belong to either life.
+        #: The streams that we have opened, and those that we opened twice, on purpose: what the target says of these
+        #: may belong to either life.
         self._begun: set[int] = set()
         self._ambiguous: set[int] = set()
         self._finished: set[int] = set()

@@ -15,6 +15,7 @@ from libp2p.io.trio import TrioTCPStream  # noqa: E402
 from libp2p.peer.id import ID  # noqa: E402
 from libp2p.stream_muxer.exceptions import MuxedConnUnavailable, MuxedStreamError  # noqa: E402
 from libp2p.stream_muxer.yamux.yamux import Yamux, YamuxStream  # noqa: E402
+
 from peers import contract  # noqa: E402
 
 _log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ async def _serve(connection: trio.SocketStream) -> None:
 
 async def _listen() -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    contract.emit(addrs=["127.0.0.1:%d" % listeners[0].socket.getsockname()[1]])
+    contract.emit(addrs=[f"127.0.0.1:{listeners[0].socket.getsockname()[1]}"])
     await trio.serve_listeners(_serve, listeners)
 
 

@@ -1,4 +1,4 @@
-"""A TCP link that never blocks on a peer that doesn't read: what can't be sent yet waits while something is received."""
+"""A TCP link that never blocks on a peer that doesn't read: what can't be sent yet goes out while receiving."""
 
 from __future__ import annotations
 

@@ -8,8 +8,12 @@ from collections.abc import Mapping, Sequence
 from .case import Result, Status, key
 
 _MARKS = {
-    Status.PASSED: "pass", Status.FAILED: "FAIL", Status.ADVISED: "advise", Status.NOTED: "note", Status.SKIPPED: "skip",
-}  # fmt: skip
+    Status.PASSED: "pass",
+    Status.FAILED: "FAIL",
+    Status.ADVISED: "advise",
+    Status.NOTED: "note",
+    Status.SKIPPED: "skip",
+}
 COLUMNS = (Status.PASSED, Status.FAILED, Status.ADVISED, Status.NOTED, Status.SKIPPED)
 _LONGEST = 300
 
@@ -56,10 +60,14 @@ def as_json(name: str, target: str, results: Sequence[Result]) -> str:
     """All results for programs."""
     rows = [
         {
-            "id": result.case.id, "title": result.case.title, "source": result.case.source,
-            "level": result.case.level.value, "status": result.status.value, "seen": result.seen,
+            "id": result.case.id,
+            "title": result.case.title,
+            "source": result.case.source,
+            "level": result.case.level.value,
+            "status": result.status.value,
+            "seen": result.seen,
             "seconds": result.seconds,
         }
         for result in results
-    ]  # fmt: skip
+    ]
     return json.dumps({"kit": name, "target": target, "results": rows}, indent=1) + "\n"

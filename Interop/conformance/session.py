@@ -1,4 +1,4 @@
-"""One connection of a case: Yamux with everything open to whoever wants to bend it, and helpers that keep to the rules."""
+"""One connection of a case: Yamux, open to whoever wants to bend it, and helpers that keep to the rules."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Session:
             pass  # what the target said before comes first; the end shows when reading
 
     def send_garbage(self, raw: bytes) -> None:
-        """Sends bytes that are no frames. What the target makes of them is nobody's to say, so its frames aren't judged."""
+        """Sends bytes that are no frames. What the target makes of them can't be known, so its frames aren't judged."""
         self.monitor.is_muted = True
         self.send_raw(raw)
 
@@ -233,14 +233,15 @@ class Session:
                 self.send(data(stream.id, body[sent : sent + count]))
                 sent += count
             seen = len(self.received)
-            if stream.over or not self.until(lambda: len(self.received) > seen, deadline - time.monotonic()):
+            if stream.over or not self.until(lambda seen=seen: len(self.received) > seen, deadline - time.monotonic()):
                 break
         if stream.payload != expected:
             same = stream.payload == expected[: len(stream.payload)]
             raise Violation(
                 f"{len(stream.payload)} of {len(expected)} bytes came back{'' if same else ', not all as sent'}; "
-                + ("the stream ended; " if stream.over else "") + self.summary()
-            )  # fmt: skip
+                + ("the stream ended; " if stream.over else "")
+                + self.summary()
+            )
 
     def barrier(self, timeout: float | None = None) -> bool:
         """A round trip by PING: the target has read all that was sent before. False when it ended the connection."""

@@ -124,8 +124,3 @@ def _print(outcomes: Sequence[Outcome], versions: dict[str, str], options: argpa
     print(report.summary(outcomes), flush=True)
     if options.json:
         print(report.as_json(outcomes, versions), flush=True)
-
-
-def versions(setting: Setting) -> dict[str, str]:
-    """The versions of the peers and of oxbow, for other runners."""
-    return {**_versions(setting, []), OURS: _output([str(setting.oxbow), "--version"])}

@@ -45,9 +45,13 @@ def envelope(signer: Identity, payload: bytes, key: bytes | None = None, signatu
 def message_of(identity: Identity, *more: tuple[int, int | bytes | str], addresses: int = 1) -> bytes:
     """An identify message."""
     return encode_message(
-        (1, identity.public_key), *((2, ADDRESS) for _ in range(addresses)), (3, IDENTIFY), (5, "ipfs/0.1.0"),
-        (6, "identifyspec"), *more,
-    )  # fmt: skip
+        (1, identity.public_key),
+        *((2, ADDRESS) for _ in range(addresses)),
+        (3, IDENTIFY),
+        (5, "ipfs/0.1.0"),
+        (6, "identifyspec"),
+        *more,
+    )
 
 
 @dataclass
@@ -87,7 +91,8 @@ class Asking:
         stream = self.open(PUSH)
         for start in range(0, len(raw) or 1, 1 << 14):
             self.session.expect(
-                lambda: stream.credit >= 1 << 14 or stream.over or bool(self.session.ended), "credit for the push")
+                lambda: stream.credit >= 1 << 14 or stream.over or bool(self.session.ended), "credit for the push"
+            )
             if stream.over or self.session.ended:
                 return stream
             part = raw[start : start + (1 << 14)]

@@ -71,7 +71,11 @@ def _(a: Asking) -> None:
     key, payload = first_bytes(fields, 1) or b"", first_bytes(fields, 3) or b""
     if not verify(key, signed_text(payload), first_bytes(fields, 5) or b""):
         raise Violation("the signature is wrong")
-    if not multihash_of(key) == first_bytes(decode_message(payload), 1) == getattr(a.session.frames.link, "remote", None):
+    if (
+        not multihash_of(key)
+        == first_bytes(decode_message(payload), 1)
+        == getattr(a.session.frames.link, "remote", None)
+    ):
         raise Violation("the record is another peer's")
 
 
@@ -130,7 +134,9 @@ def _both(title: str, source: str, make: _Make, flags: int = Flag.FIN, survives:
 _SILENT = f"{_IDENTIFY}: the target goes on"
 _both("a good message", "identify", lambda i: delimited(message_of(i)))
 _both("a good message with unknown fields", "protobuf", lambda i: delimited(message_of(i, (77, b"new"), (78, 5))))
-_both("an agent alone: missing fields are ignored", "identify/push", lambda i: delimited(encode_message((6, "partial"))))
+_both(
+    "an agent alone: missing fields are ignored", "identify/push", lambda i: delimited(encode_message((6, "partial")))
+)
 _both("no message at all", _SILENT, lambda i: b"")
 _both("a message of no bytes", _SILENT, lambda i: b"\0")
 _both("junk", _SILENT, lambda i: delimited(b"\xff" * 200), survives=False)
@@ -138,42 +144,108 @@ _both("random bytes", _SILENT, lambda i: random.Random(3).randbytes(500), surviv
 _both("a message that ends too early", _SILENT, lambda i: delimited(message_of(i))[:-10], survives=False)
 _both("a message within a field's length", _SILENT, lambda i: delimited(message_of(i)[:-3]), survives=False)
 _both("a length of 2^63", "attack: memory for a message", lambda i: b"\xff" * 9 + b"\x01" + bytes(1000), survives=False)
-_both("a message of 1 MiB", "attack: memory for a message", lambda i: delimited(encode_message((6, b"x" * (1 << 20)))),
-      survives=False)  # fmt: skip
-_both("a message in 4 parts", "go-libp2p's practice: the parts are merged",
-      lambda i: delimited(message_of(i)) + delimited(encode_message((6, "part"))) * 3, survives=False)  # fmt: skip
-_both("10 parts of 8 KiB each", "attack: memory for a message",
-      lambda i: delimited(encode_message((6, b"x" * 8000))) * 10, survives=False)  # fmt: skip
-_both("100 parts of 8 KiB each", "attack: memory for a message",
-      lambda i: delimited(encode_message((6, b"x" * 8000))) * 100, survives=False)  # fmt: skip
-_both("another peer's key", "attack: a key that isn't the connection's", lambda i: delimited(message_of(Identity())),
-      survives=False)  # fmt: skip
+_both(
+    "a message of 1 MiB",
+    "attack: memory for a message",
+    lambda i: delimited(encode_message((6, b"x" * (1 << 20)))),
+    survives=False,
+)
+_both(
+    "a message in 4 parts",
+    "go-libp2p's practice: the parts are merged",
+    lambda i: delimited(message_of(i)) + delimited(encode_message((6, "part"))) * 3,
+    survives=False,
+)
+_both(
+    "10 parts of 8 KiB each",
+    "attack: memory for a message",
+    lambda i: delimited(encode_message((6, b"x" * 8000))) * 10,
+    survives=False,
+)
+_both(
+    "100 parts of 8 KiB each",
+    "attack: memory for a message",
+    lambda i: delimited(encode_message((6, b"x" * 8000))) * 100,
+    survives=False,
+)
+_both(
+    "another peer's key",
+    "attack: a key that isn't the connection's",
+    lambda i: delimited(message_of(Identity())),
+    survives=False,
+)
 _both("a key that is none", _SILENT, lambda i: delimited(encode_message((1, b"\x08\x01\x12\x02ab"))), survives=False)
-_both("another peer's record, rightly signed", "CVE-2023-40583; RUSTSEC-2022-0009",
-      lambda i: delimited(message_of(i, (8, _foreign_record()))), survives=False)  # fmt: skip
-_both("another peer's record under our signature", "RUSTSEC-2022-0009",
-      lambda i: delimited(message_of(i, (8, envelope(i, record_of(Identity().multihash))))), survives=False)  # fmt: skip
-_both("our record under another's key", "RUSTSEC-2022-0009",
-      lambda i: delimited(message_of(i, (8, envelope(Identity(), record_of(i.multihash))))), survives=False)  # fmt: skip
-_both("our record with a wrong signature", "RFC 0002",
-      lambda i: delimited(message_of(i, (8, envelope(i, record_of(i.multihash), signature=bytes(64))))), survives=False)
+_both(
+    "another peer's record, rightly signed",
+    "CVE-2023-40583; RUSTSEC-2022-0009",
+    lambda i: delimited(message_of(i, (8, _foreign_record()))),
+    survives=False,
+)
+_both(
+    "another peer's record under our signature",
+    "RUSTSEC-2022-0009",
+    lambda i: delimited(message_of(i, (8, envelope(i, record_of(Identity().multihash))))),
+    survives=False,
+)
+_both(
+    "our record under another's key",
+    "RUSTSEC-2022-0009",
+    lambda i: delimited(message_of(i, (8, envelope(Identity(), record_of(i.multihash))))),
+    survives=False,
+)
+_both(
+    "our record with a wrong signature",
+    "RFC 0002",
+    lambda i: delimited(message_of(i, (8, envelope(i, record_of(i.multihash), signature=bytes(64))))),
+    survives=False,
+)
 _both("our record, good", "RFC 0003", lambda i: delimited(message_of(i, (8, envelope(i, record_of(i.multihash))))))
 _both("a record that is no envelope", "RFC 0002", lambda i: delimited(message_of(i, (8, b"\xff" * 40))), survives=False)
 _both("1000 addresses", "attack: long lists", lambda i: delimited(message_of(i, addresses=1000)), survives=False)
-_both("a record of 1000 addresses", "attack: long lists",
-      lambda i: delimited(message_of(i, (8, envelope(i, record_of(i.multihash, 1000))))), survives=False)  # fmt: skip
-_both("1000 protocols", "attack: long lists",
-      lambda i: delimited(encode_message(*((3, f"/p/{n}") for n in range(1000)))), survives=False)  # fmt: skip
-_both("addresses that are none", _SILENT,
-      lambda i: delimited(encode_message((2, b""), (2, b"\xff" * 30), (2, b"\x04\x01"), (4, b"\x06"))), survives=False)
-_both("a protocol of 4000 bytes", "attack: long strings", lambda i: delimited(encode_message((3, b"/" * 4000))),
-      survives=False)  # fmt: skip
-_both("an agent that is no UTF-8", _SILENT, lambda i: delimited(encode_message((6, b"\xff\xfe\x00agent"))), survives=False)
-_both("a sequence number of 2^64 - 1", "CVE-2026-33040: remote numbers",
-      lambda i: delimited(message_of(i, (8, envelope(i, record_of(i.multihash, seq=(1 << 64) - 1))))))  # fmt: skip
-_both("a good message, and the stream is left open", "attack: streams that never end", lambda i: delimited(message_of(i)), flags=0)
-_both("a length without its message, and the stream is left open", "attack: streams that never end",
-      lambda i: encode_varint(500), flags=0)  # fmt: skip
+_both(
+    "a record of 1000 addresses",
+    "attack: long lists",
+    lambda i: delimited(message_of(i, (8, envelope(i, record_of(i.multihash, 1000))))),
+    survives=False,
+)
+_both(
+    "1000 protocols",
+    "attack: long lists",
+    lambda i: delimited(encode_message(*((3, f"/p/{n}") for n in range(1000)))),
+    survives=False,
+)
+_both(
+    "addresses that are none",
+    _SILENT,
+    lambda i: delimited(encode_message((2, b""), (2, b"\xff" * 30), (2, b"\x04\x01"), (4, b"\x06"))),
+    survives=False,
+)
+_both(
+    "a protocol of 4000 bytes",
+    "attack: long strings",
+    lambda i: delimited(encode_message((3, b"/" * 4000))),
+    survives=False,
+)
+_both(
+    "an agent that is no UTF-8", _SILENT, lambda i: delimited(encode_message((6, b"\xff\xfe\x00agent"))), survives=False
+)
+_both(
+    "a sequence number of 2^64 - 1",
+    "CVE-2026-33040: remote numbers",
+    lambda i: delimited(message_of(i, (8, envelope(i, record_of(i.multihash, seq=(1 << 64) - 1))))),
+)
+_both(
+    "a good message, and the stream is left open",
+    "attack: streams that never end",
+    lambda i: delimited(message_of(i)),
+    flags=0,
+)
+_both(
+    "a length without its message, and the stream is left open",
+    "attack: streams that never end",
+    lambda i: encode_varint(500),
+    flags=0,
+)
 _both("a reset in the middle", "identify", lambda i: delimited(message_of(i))[:-10], flags=Flag.RST)
 
 
@@ -228,6 +300,8 @@ class IdentifyKit:
         finally:
             session.close()
 
-    def run(self, cases: list[Case[Asking]], workers: int, show: Callable[[Result], None] | None = None) -> list[Result]:
+    def run(
+        self, cases: list[Case[Asking]], workers: int, show: Callable[[Result], None] | None = None
+    ) -> list[Result]:
         """The results of the cases."""
         return run(cases, self.put, workers, show)

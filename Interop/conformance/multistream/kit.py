@@ -111,7 +111,9 @@ _never("by a second line feed", lambda text: (text + "\n").encode())
 _never("by bytes that are no UTF-8", lambda text: text.encode() + b"\xff\xfe")
 
 
-def _first(title: str, raw: bytes, level: Level = Level.MUST, source: str = f"{_SPEC}: 'anything other … abort'") -> None:
+def _first(
+    title: str, raw: bytes, level: Level = Level.MUST, source: str = f"{_SPEC}: 'anything other … abort'"
+) -> None:
     """Something in place of the header."""
 
     @_case(f"{title} in place of the header: the negotiation is aborted", level, source)
@@ -128,7 +130,7 @@ _first("na", multistream.line(NOT_AVAILABLE))
 _first("a header without its line feed", bytes([len(HEADER)]) + HEADER.encode() + bytes(2))
 _first("a header whose length is one too short", bytes([len(HEADER)]) + HEADER.encode() + b"\n")
 _first("a message of length 0", b"\x00" + HEADER_LINE)
-_first("a message of 64 KiB", b"\x80\x80\x04" + b"x" * 5000, source="attack: memory for a line")
+_first("a message of 64 KiB", b"\x80\x80\x04" + b"x" * 5000, Level.SHOULD, "attack: memory for a line")
 _first("a message of 4 GiB", b"\xff\xff\xff\xff\x0f" + b"x" * 100, source="attack: memory for a line")
 _first("a length that never ends", b"\xff" * 20, source="multiformats unsigned varint: 9 bytes at most")
 _first("a length of 2^63", b"\x80" * 9 + b"\x01" + b"x" * 100, source="multiformats unsigned varint: 9 bytes at most")
@@ -136,10 +138,10 @@ _first("an HTTP request", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"x" * 
 _first("a TLS hello", b"\x16\x03\x01\x00\x80\x01\x00\x00\x7c\x03\x03" + bytes(128))
 
 
-def _malformed(title: str, make: Callable[[str], bytes]) -> None:
+def _malformed(title: str, make: Callable[[str], bytes], level: Level = Level.MUST) -> None:
     """A malformed proposal behind a good header."""
 
-    @_case(f"a proposal {title} is refused", source=f"{_SPEC}: length, text, line feed")
+    @_case(f"a proposal {title} is refused", level, f"{_SPEC}: length, text, line feed")
     def _(t: Talk) -> str:
         t.begin()
         t.send(make(t.supported))
@@ -148,7 +150,7 @@ def _malformed(title: str, make: Callable[[str], bytes]) -> None:
 
 _malformed("without a line feed", lambda text: bytes([len(text)]) + text.encode() + bytes(1))
 _malformed("of length 0", lambda text: b"\x00\x00\x00")
-_malformed("of 64 KiB", lambda text: b"\x80\x80\x04" + b"/" * 5000)
+_malformed("of 64 KiB", lambda text: b"\x80\x80\x04" + b"/" * 5000, Level.SHOULD)
 _malformed("of 4 GiB", lambda text: b"\xff\xff\xff\xff\x0f" + b"/" * 100)
 _malformed("whose length never ends", lambda text: b"\xff" * 20)
 
@@ -172,11 +174,16 @@ _choice("na as a proposal", lambda t: multistream.line(NOT_AVAILABLE))
 _choice("an empty proposal", lambda t: b"\x01\n")
 _choice("the header as a proposal", lambda t: HEADER_LINE)
 _choice("a proposal of 1024 bytes", lambda t: multistream.line("/" * 1023))
-_choice("a length that is not minimal", lambda t: bytes([len(t.supported) + 1 | 0x80, 0]) + t.supported.encode() + b"\n",
-        "multiformats unsigned varint: minimal")  # fmt: skip
+_choice(
+    "a length that is not minimal",
+    lambda t: bytes([len(t.supported) + 1 | 0x80, 0]) + t.supported.encode() + b"\n",
+    "multiformats unsigned varint: minimal",
+)
 
 
-@_case("1000 proposals that are all unknown: an end or an answer to each", Level.CHOICE, "attack: negotiation without end")
+@_case(
+    "1000 proposals that are all unknown: an end or an answer to each", Level.CHOICE, "attack: negotiation without end"
+)
 def _(t: Talk) -> str:
     t.begin()
     answered = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from stack import multistream, noise, yamux
 from stack.identity import Identity
 from stack.link import Buffered, Ended, Link, Silence
@@ -27,8 +29,25 @@ class Prefixed:
         self._link.send(self._prefix + data)
         self._prefix = b""
 
-    def __getattr__(self, name: str):  # noqa: ANN204
-        return getattr(self._link, name)
+    def receive(self, timeout: float) -> bytes:
+        """See `Link.receive`."""
+        return self._link.receive(timeout)
+
+    def fileno(self) -> int:
+        """See `Link.fileno`."""
+        return self._link.fileno()
+
+    def has_pending(self) -> bool:
+        """See `Link.has_pending`."""
+        return self._link.has_pending()
+
+    def close(self) -> None:
+        """See `Link.close`."""
+        self._link.close()
+
+    def abort(self) -> None:
+        """See `Link.abort`."""
+        self._link.abort()
 
 
 class Talk:
@@ -150,7 +169,7 @@ class OnConnection(_OverLink):
 class _Skipping(Prefixed):
     """Reads the answer to the negotiation before the bytes of the next layer."""
 
-    def __init__(self, sender: Prefixed, link: Link, skip) -> None:  # noqa: ANN001
+    def __init__(self, sender: Prefixed, link: Link, skip: Callable[[], bytes] | None) -> None:
         super().__init__(link, b"")
         self._sender = sender
         self._skip = skip

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from stack import multistream, noise
 from stack.identity import Identity
 from stack.link import Buffered, Ended, Silence
@@ -128,7 +129,7 @@ class Attempt:
             raise Violation(f"no end of the connection after {why}") from None
 
     def judge(self) -> bool:
-        """Whether the target takes the handshake: it ends the connection, or speaks under the keys that follow from it."""
+        """Whether the target takes the handshake: it ends the connection, or speaks under the keys that follow."""
         try:
             link = self.shake()
             link.send(multistream.line(multistream.HEADER))

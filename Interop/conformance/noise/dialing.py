@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from stack import multistream, noise
 from stack.identity import Identity
 from stack.link import Buffered, Ended, Silence
@@ -95,7 +96,9 @@ for _share in range(_SHARES):
     _flips(_share)
 
 
-def _refused(title: str, change: Change = unchanged, payload: _Payload = noise.handshake_payload, source: str = _NOISE) -> None:
+def _refused(
+    title: str, change: Change = unchanged, payload: _Payload = noise.handshake_payload, source: str = _NOISE
+) -> None:
     @SECTION.case(title, source)
     def _(d: Dialer) -> None:
         _refuse(d, title, change, payload)
@@ -117,9 +120,16 @@ _refused("65,535 bytes of junk as message 2", lambda m: junk(65535))
 _refused("the target's own message 1 sent back, by length", lambda m: m[:32])
 _refused("an empty payload", payload=lambda i, s: b"", source=_PAYLOAD)
 _refused("a payload without a signature", payload=lambda i, s: noise.encode_message((1, i.public_key)), source=_PAYLOAD)
-_refused("a payload signed by another key", payload=lambda i, s: _fields(i.public_key, _signed(Identity(), s)), source=_PAYLOAD)
-_refused("a payload signed over another static key",
-         payload=lambda i, s: _fields(i.public_key, _signed(i, X25519PrivateKey.generate())), source=_PAYLOAD)  # fmt: skip
+_refused(
+    "a payload signed by another key",
+    payload=lambda i, s: _fields(i.public_key, _signed(Identity(), s)),
+    source=_PAYLOAD,
+)
+_refused(
+    "a payload signed over another static key",
+    payload=lambda i, s: _fields(i.public_key, _signed(i, X25519PrivateKey.generate())),
+    source=_PAYLOAD,
+)
 
 
 @SECTION.case("another peer than the one that was dialled", "peer-ids; connections, Upgrading")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from peers.wire import encode_message
 from stack import noise
 from stack.identity import Identity
@@ -179,7 +180,9 @@ def _signed(identity: Identity, static: X25519PrivateKey, prefix: bytes = noise.
     return identity.sign(prefix + noise.public_bytes(static))
 
 
-@PAYLOADS.case("each byte of the payload flipped in turn: key, signature and what frames them", f"{_PAYLOAD}; CVE-2022-24759")
+@PAYLOADS.case(
+    "each byte of the payload flipped in turn: key, signature and what frames them", f"{_PAYLOAD}; CVE-2022-24759"
+)
 def _(target: Target) -> str:
     length = len(noise.handshake_payload(Identity(), X25519PrivateKey.generate()))
     for index in range(length):
@@ -193,23 +196,37 @@ _refused("no key", lambda i, s: encode_message((2, _signed(i, s))))
 _refused("no signature", lambda i, s: encode_message((1, i.public_key)), f"{_PAYLOAD}; CVE-2019-15545")
 _refused("an empty signature", lambda i, s: _fields(i.public_key, b""))
 _refused("a signature by another key", lambda i, s: _fields(i.public_key, _signed(Identity(), s)))
-_refused("a signature over another static key",
-         lambda i, s: _fields(i.public_key, _signed(i, X25519PrivateKey.generate())), f"{_PAYLOAD}; CVE-2022-24759")  # fmt: skip
-_refused("a signature with another prefix", lambda i, s: _fields(i.public_key, _signed(i, s, b"noise-libp2p-static-kex:")))
+_refused(
+    "a signature over another static key",
+    lambda i, s: _fields(i.public_key, _signed(i, X25519PrivateKey.generate())),
+    f"{_PAYLOAD}; CVE-2022-24759",
+)
+_refused(
+    "a signature with another prefix", lambda i, s: _fields(i.public_key, _signed(i, s, b"noise-libp2p-static-kex:"))
+)
 _refused("a signature without the prefix", lambda i, s: _fields(i.public_key, _signed(i, s, b"")))
 _refused("a signature with a byte behind it", lambda i, s: _fields(i.public_key, _signed(i, s) + b"\0"))
 _refused("a signature of zeros", lambda i, s: _fields(i.public_key, bytes(64)))
 _refused("a key of an unknown type", lambda i, s: _fields(b"\x08\x07" + i.public_key[2:], _signed(i, s)))
-_refused("an Ed25519 key of 31 bytes", lambda i, s: _fields(encode_message((1, 1), (2, i.public_key[4:35])), _signed(i, s)))
+_refused(
+    "an Ed25519 key of 31 bytes", lambda i, s: _fields(encode_message((1, 1), (2, i.public_key[4:35])), _signed(i, s))
+)
 _refused("an empty key", lambda i, s: _fields(b"", _signed(i, s)))
 _refused("a payload that is no protobuf", lambda i, s: b"\xff" * 50)
 _refused("a payload cut within a field", lambda i, s: noise.handshake_payload(i, s)[:-1])
-_refused("a field whose length is 2^64 - 1", lambda i, s: b"\x0a" + b"\xff" * 9 + b"\x01" + noise.handshake_payload(i, s))
-_taken("unknown fields are skipped", lambda i, s: noise.handshake_payload(i, s) + encode_message((99, b"new"), (100, 7)),
-       "noise, Noise Extensions; protobuf")  # fmt: skip
-_taken("unknown extensions are skipped",
-       lambda i, s: noise.handshake_payload(i, s) + encode_message((4, encode_message((1025, b"experiment")))),
-       "noise, Noise Extensions")  # fmt: skip
+_refused(
+    "a field whose length is 2^64 - 1", lambda i, s: b"\x0a" + b"\xff" * 9 + b"\x01" + noise.handshake_payload(i, s)
+)
+_taken(
+    "unknown fields are skipped",
+    lambda i, s: noise.handshake_payload(i, s) + encode_message((99, b"new"), (100, 7)),
+    "noise, Noise Extensions; protobuf",
+)
+_taken(
+    "unknown extensions are skipped",
+    lambda i, s: noise.handshake_payload(i, s) + encode_message((4, encode_message((1025, b"experiment")))),
+    "noise, Noise Extensions",
+)
 _taken("fields in the other order", lambda i, s: encode_message((2, _signed(i, s)), (1, i.public_key)), "protobuf")
 
 
@@ -219,7 +236,11 @@ def _(target: Target) -> str:
     return "taken" if takes(target, Bend(payload=lambda i, s: noise.handshake_payload(i, s, muxers))) else "refused"
 
 
-@PAYLOADS.case("an Ed25519 key of zeros, a point of low order that nobody has the private half of", "RFC 8032: silent", Level.CHOICE)
+@PAYLOADS.case(
+    "an Ed25519 key of zeros, a point of low order that nobody has the private half of",
+    "RFC 8032: silent",
+    Level.CHOICE,
+)
 def _(target: Target) -> str:
     # A signature of zeros holds for about every fourth message.
     payload = _fields(encode_message((1, 1), (2, bytes(32))), bytes(64))
@@ -232,8 +253,7 @@ def _(target: Target) -> str:
 def _rsa_payload(bits: int) -> Callable[[Identity, X25519PrivateKey], bytes]:
     def make(_: Identity, static: X25519PrivateKey) -> bytes:
         key = rsa.generate_private_key(65537, bits)
-        der = key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        der = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         message = noise.SIGNED_PREFIX + noise.public_bytes(static)
         return _fields(encode_message((1, 0), (2, der)), key.sign(message, padding.PKCS1v15(), hashes.SHA256()))
 
@@ -253,7 +273,10 @@ def _(target: Target) -> None:
 @PAYLOADS.case("an RSA key of 16,384 bits costs the target nothing", "CVE-2023-39533, CVE-2025-29606")
 def _(target: Target) -> None:
     number = int.from_bytes(b"\xff" + junk(2047), "big") | 1
-    der = rsa.RSAPublicNumbers(65537, number).public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)  # fmt: skip
+    der = (
+        rsa.RSAPublicNumbers(65537, number)
+        .public_key()
+        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
     payload = _fields(encode_message((1, 0), (2, der)), junk(2048))
     refuse(target, Bend(payload=lambda i, s: payload), "a key of 16,384 bits")

@@ -1,4 +1,4 @@
-"""A right Yamux in Python whose streams echo, over plain TCP: small enough to be read in one go, slow, and made to be bent.
+"""A right Yamux in Python whose streams echo, over plain TCP: small enough to be read in one go, and made to be bent.
 
 A subclass that overrides one method is a mutant (`mutants.py`).
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from stack.yamux import HEADER, INITIAL_WINDOW, Flag, Frame, Type, data, go_away, ping, window_update
 
@@ -58,9 +60,13 @@ class Peer:
             while not self.ended:
                 header = self._read(HEADER)
                 frame = Frame(
-                    header[1], int.from_bytes(header[2:4], "big"), int.from_bytes(header[4:8], "big"),
-                    int.from_bytes(header[8:], "big"), b"", header[0],
-                )  # fmt: skip
+                    header[1],
+                    int.from_bytes(header[2:4], "big"),
+                    int.from_bytes(header[4:8], "big"),
+                    int.from_bytes(header[8:], "big"),
+                    b"",
+                    header[0],
+                )
                 self.check(frame)
                 body = self._read(frame.length) if frame.type == Type.DATA else b""
                 self.handle(Frame(frame.type, frame.flags, frame.stream, frame.length, body))
@@ -242,13 +248,20 @@ class Peer:
         self.streams.pop(stream.id, None)
 
 
-class Server:
-    """Listens on loopback and serves each connection by a peer of the given class. A context manager."""
+class Serves(Protocol):
+    """What a server makes of a connection."""
 
-    def __init__(self, peer: type[Peer] = Peer) -> None:
+    def serve(self) -> None:
+        """Answers until one side ends the connection."""
+
+
+class Server:
+    """Listens on loopback and serves each connection by a peer that `peer` makes. A context manager."""
+
+    def __init__(self, peer: Callable[[socket.socket], Serves] = Peer) -> None:
         self._peer = peer
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
     def __enter__(self) -> Server:

@@ -1,4 +1,4 @@
-"""Section 11: what costs a target more than us. Whether it cuts the peer off is its own choice; it must not hang or die."""
+"""Section 11: what costs a target more than us. To cut the peer off is its own choice; it must not hang or die."""
 
 from __future__ import annotations
 
@@ -154,7 +154,12 @@ def _(s: Session) -> Iterator[Frame]:
 
 
 def _unread(title: str, make: Callable[[int], Frame]) -> None:
-    @SECTION.case(f"{title}, while nothing of the target is read: others are served", "CVE-2024-32984", Level.CHOICE, survives=None)
+    @SECTION.case(
+        f"{title}, while nothing of the target is read: others are served",
+        "CVE-2024-32984",
+        Level.CHOICE,
+        survives=None,
+    )
     def _(s: Session) -> str:
         sent = 0
         try:
@@ -206,7 +211,9 @@ for _seed in (1, 2):
 
 
 def _wrong_frames(seed: int) -> None:
-    @SECTION.case(f"200 frames with random fields (seed {seed}): the connection works or ends", "attack: fuzzing", survives=None)
+    @SECTION.case(
+        f"200 frames with random fields (seed {seed}): the connection works or ends", "attack: fuzzing", survives=None
+    )
     def _(s: Session) -> str:
         source = random.Random(seed)
         for _ in range(200):

@@ -151,7 +151,10 @@ def _(s: Session) -> None:
     s.echo(stream, b"def")
 
 
-@SECTION.case("300 streams, one after another, each closed by both sides", "webtransport-go 2026: streams that are never cleaned up")
+@SECTION.case(
+    "300 streams, one after another, each closed by both sides",
+    "webtransport-go 2026: streams that are never cleaned up",
+)
 def _(s: Session) -> None:
     for _ in range(6):
         batch = [s.start() for _ in range(50)]

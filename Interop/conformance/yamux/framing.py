@@ -125,8 +125,11 @@ def _no_effect_of_version(s: Session) -> None:
 
 SECTION.add(
     "DATA of version 1 is not delivered as if it were of version 0",
-    "Yamux, Version Field", Level.MUST, _no_effect_of_version, survives=False,
-)  # fmt: skip
+    "Yamux, Version Field",
+    Level.MUST,
+    _no_effect_of_version,
+    survives=False,
+)
 
 
 def _unknown_type(kind: int, flags: int) -> None:
@@ -144,8 +147,12 @@ _unknown_type(4, Flag.SYN)
 _unknown_type(255, 0)
 
 
-@SECTION.case("a session that ends for a protocol error says GO_AWAY 1 first", "Yamux, Session termination", Level.SHOULD,
-              survives=False)  # fmt: skip
+@SECTION.case(
+    "a session that ends for a protocol error says GO_AWAY 1 first",
+    "Yamux, Session termination",
+    Level.SHOULD,
+    survives=False,
+)
 def _(s: Session) -> str:
     s.open()
     s.send(Frame(Type.PING, Flag.SYN, 0, 1, b"", 3))
@@ -179,8 +186,11 @@ _unknown_flags("DATA", 0xFFF0, opens=False)
 _unknown_flags("a SYN", 0x8000, opens=True)
 
 
-@SECTION.case("a frame of 4 GiB - 1 on an open stream is refused when more than the window has come", "CVE-2026-32314",
-              survives=False)  # fmt: skip
+@SECTION.case(
+    "a frame of 4 GiB - 1 on an open stream is refused when more than the window has come",
+    "CVE-2026-32314",
+    survives=False,
+)
 def _(s: Session) -> str:
     stream = s.open()
     s.barrier()  # credit that is under way counts
@@ -188,7 +198,9 @@ def _(s: Session) -> str:
     return s.expect_refusal(stream.id, "a frame of 4 GiB - 1")
 
 
-@SECTION.case("a frame of 1 MiB on a new stream is refused when more than the window has come", "CVE-2026-32314", survives=False)
+@SECTION.case(
+    "a frame of 1 MiB on a new stream is refused when more than the window has come", "CVE-2026-32314", survives=False
+)
 def _(s: Session) -> str:
     stream = s.track(s.new_id())
     s.send(Frame(Type.DATA, Flag.SYN, stream.id, 1 << 20, s.target.preface.ljust(INITIAL_WINDOW + 1, b"x")))

@@ -78,7 +78,11 @@ def _(s: Session) -> str:
 
 
 def _cut(title: str, raw: bytes) -> None:
-    @SECTION.case(f"the connection ends {title}: the target ends its side", f"{_ENDING}; an end may come at any byte", survives=None)
+    @SECTION.case(
+        f"the connection ends {title}: the target ends its side",
+        f"{_ENDING}; an end may come at any byte",
+        survives=None,
+    )
     def _(s: Session) -> str:
         stream = s.open()
         s.send_raw(data(stream.id, b"before").encoded() + raw)
@@ -94,7 +98,9 @@ _cut("within a body", data(1, b"abcdef").encoded()[: HEADER + 2])
 _cut("in place of a body", Frame(Type.DATA, 0, 1, 1000).encoded())
 
 
-@SECTION.case("the connection breaks off (TCP RST) with a transfer under way: others are served", _ENDING, survives=None)
+@SECTION.case(
+    "the connection breaks off (TCP RST) with a transfer under way: others are served", _ENDING, survives=None
+)
 def _(s: Session) -> None:
     stream = s.open()
     s.send(data(stream.id, bytes(100_000)))
@@ -115,7 +121,9 @@ def _(s: Session) -> str:
     return f"GO_AWAY {s.go_aways}"
 
 
-@SECTION.case("behind its own GO_AWAY for an error the target closes the connection", _ENDING, Level.SHOULD, survives=None)
+@SECTION.case(
+    "behind its own GO_AWAY for an error the target closes the connection", _ENDING, Level.SHOULD, survives=None
+)
 def _(s: Session) -> str:
     s.open()
     s.send(Frame(9, Flag.SYN, 1, 0))

@@ -30,8 +30,12 @@ def _(s: Session) -> None:
     s._next_id = _ours(s, 103)
 
 
-@SECTION.case("an id below one that was used already opens a stream", f"{_IDS}: only 'a new StreamID'", Level.CHOICE,
-              survives=False)  # fmt: skip
+@SECTION.case(
+    "an id below one that was used already opens a stream",
+    f"{_IDS}: only 'a new StreamID'",
+    Level.CHOICE,
+    survives=False,
+)
 def _(s: Session) -> str:
     high = _open_at(s, _ours(s, 101))
     s.expect(lambda: high.payload == b"x", "the echo on stream 101")
@@ -108,7 +112,9 @@ _second_syn("WINDOW_UPDATE", False)
 
 
 def _reuse(name: str, end: Frame, waits: bool) -> None:
-    @SECTION.case(f"the id of a stream that {name} is used again", f"{_IDS}: 'a new StreamID'", Level.CHOICE, survives=False)
+    @SECTION.case(
+        f"the id of a stream that {name} is used again", f"{_IDS}: 'a new StreamID'", Level.CHOICE, survives=False
+    )
     def _(s: Session) -> str:
         stream = s.open()
         s.send(Frame(end.type, end.flags, stream.id))
@@ -144,8 +150,9 @@ _unknown("RST", data(0, flags=Flag.RST))
 _unknown("ACK", window_update(0, 0, Flag.ACK))
 
 
-@SECTION.case("ACK for a stream of the target's that it has not opened", "Yamux, Flag Field: silent", Level.CHOICE,
-              survives=False)  # fmt: skip
+@SECTION.case(
+    "ACK for a stream of the target's that it has not opened", "Yamux, Flag Field: silent", Level.CHOICE, survives=False
+)
 def _(s: Session) -> str:
     stream = 0x7FFFFFFE if s.is_dialer else 0x7FFFFFFD
     s.send(window_update(stream, 0, Flag.ACK))

@@ -17,8 +17,7 @@ from ..target import Target
 from . import abuse, closing, dialing, framing, goaway, ids, limits, matrix, opening, own, pings, resets, windows
 
 SECTIONS: list[Section[Session]] = [
-    module.SECTION
-    for module in (framing, ids, opening, matrix, windows, closing, resets, goaway, pings, limits, abuse)
+    module.SECTION for module in (framing, ids, opening, matrix, windows, closing, resets, goaway, pings, limits, abuse)
 ]
 TITLES = {section.number: section.title for section in [*SECTIONS, dialing.SECTION]} | {own.NUMBER: own.TITLE}
 #: Seconds that no case may exceed, whatever the target does, in multiples of the time for one answer.
@@ -76,6 +75,8 @@ class YamuxKit:
     def run(self, cases: list[Case], workers: int, show: Callable[[Result], None] | None = None) -> list[Result]:
         """The results of the cases, of the target's own frames, and of a last new connection."""
         results = run(cases, self.put, workers, show)
-        last: Case[Session] = Case("12.0", "a new connection is served behind all that", "all", Level.MUST, lambda _: None)
+        last: Case[Session] = Case(
+            "12.0", "a new connection is served behind all that", "all", Level.MUST, lambda _: None
+        )
         results += [judge(last, self.put), *own.judge(self._monitors)]
         return results

@@ -31,8 +31,9 @@ def _(s: Session) -> None:
     s.expect(lambda: all(stream.payload == b"hello" for stream in streams), "100 echoes")
 
 
-@SECTION.case("how many streams may be open at once, of 1000", f"{_BACKLOG}: an implementation's own", Level.CHOICE,
-              survives=None)  # fmt: skip
+@SECTION.case(
+    "how many streams may be open at once, of 1000", f"{_BACKLOG}: an implementation's own", Level.CHOICE, survives=None
+)
 def _(s: Session) -> str:
     streams = [s.start() for _ in range(1000)]
     for stream in streams:
@@ -43,8 +44,11 @@ def _(s: Session) -> str:
     return f"{served} served, {refused} reset, " + s.check_not_stuck_when_full()
 
 
-@SECTION.case("1000 streams on which nothing is said: each is accepted or refused, or waits in a bounded number", _BACKLOG,
-              survives=None)  # fmt: skip
+@SECTION.case(
+    "1000 streams on which nothing is said: each is accepted or refused, or waits in a bounded number",
+    _BACKLOG,
+    survives=None,
+)
 def _(s: Session) -> str:
     streams = _many(s, 1000)
     s.until(lambda: bool(s.ended) or _answered(streams), 1.0)
@@ -80,7 +84,9 @@ def _(s: Session) -> str:
     return f"{sum(stream.was_reset for stream in streams)} of 600 were refused, the rest served"
 
 
-@SECTION.case("32 streams each hold a full window that nobody reads: a new one is served", "CVE-2022-23492", survives=None)
+@SECTION.case(
+    "32 streams each hold a full window that nobody reads: a new one is served", "CVE-2022-23492", survives=None
+)
 def _(s: Session) -> str:
     streams = [s.open(credits=False) for _ in range(32)]
     for stream in streams:

@@ -1,4 +1,4 @@
-"""Section 12: the frames that the target itself sent, on all connections of the run. Judged when all cases are through."""
+"""Section 12: the frames that the target itself sent, on all connections of the run, judged when that is through."""
 
 from __future__ import annotations
 

@@ -109,7 +109,9 @@ def _(s: Session) -> str:
     return "answered" if any(pong.length == 0xAAAA for pong in s.pongs) else s.outcome(stream.id)
 
 
-@SECTION.case("an answer with another value than the target's question", f"{_PING}: silent", Level.CHOICE, survives=False)
+@SECTION.case(
+    "an answer with another value than the target's question", f"{_PING}: silent", Level.CHOICE, survives=False
+)
 def _(s: Session) -> str:
     s.answers_pings = False
     s.open()

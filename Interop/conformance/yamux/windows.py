@@ -126,8 +126,11 @@ def _(s: Session) -> None:
     s.expect(lambda: stream.credit > 0, "credit for a window that was used up and echoed")
 
 
-@SECTION.case("a frame one byte larger than the window is refused, with the SYN", "Yamux, Flow Control; CVE-2026-32314",
-              survives=False)  # fmt: skip
+@SECTION.case(
+    "a frame one byte larger than the window is refused, with the SYN",
+    "Yamux, Flow Control; CVE-2026-32314",
+    survives=False,
+)
 def _(s: Session) -> str:
     stream = s.track(s.new_id())
     s.send(data(stream.id, s.target.preface.ljust(INITIAL_WINDOW + 1, b"x"), Flag.SYN))
