@@ -58,7 +58,7 @@ IMPLEMENTATIONS = (
         "go-libp2p",
         lambda setting: setting.command("go"),
         remark="Its streams are served through the daemon's tunnels, which answer a FIN by closing both ways and reset"
-        " what they still hold: what fails for that in 3.9, 5.16 and section 6 is the daemon's and not go-yamux's.",
+        " what they still hold: what fails for that in 3.9, 5.17 and section 6 is the daemon's and not go-yamux's.",
     ),
     Implementation(
         "py",

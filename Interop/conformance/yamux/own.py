@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..case import Case, Level, Result, Status
+from ..case import Case, Level, Result, Status, key
 from ..monitor import RULES, Monitor
 
 NUMBER = "12"
@@ -15,6 +15,7 @@ _RECOMMENDED = {"goaway-code", "ack-once"}
 
 def judge(monitors: list[tuple[str, Monitor]]) -> list[Result]:
     """A result for each rule of a sender, over the connections of cases, given by the case's id."""
+    monitors = sorted(monitors, key=lambda named: key(named[0]))
     judged: Counter[str] = Counter()
     for _, monitor in monitors:
         judged += monitor.judged

@@ -156,16 +156,31 @@ def _(s: Session) -> str:
     return f"{granted + INITIAL_WINDOW} bytes were taken in, {len(stream.received)} of them echoed"
 
 
-@SECTION.case("one byte beyond a window that is used up is refused", "Yamux, Flow Control", survives=False)
-def _(s: Session) -> str:
+def _beyond(s: Session, most: int) -> str:
+    """Sends up to `most` bytes beyond a window that is used up, until they are refused."""
     stream = _exhaust(s)
     while True:
-        s.send(data(stream.id, b"!"))
-        # Credit that was slow to come makes the byte a rightful one.
-        s.until(lambda: stream.credit > 0 or stream.over or bool(s.ended or s.go_aways))
-        if stream.credit <= 0 or stream.over or s.ended or s.go_aways:
-            return s.expect_refusal(stream.id, "one byte beyond the window")
-        _exhaust(s, stream)
+        count = min(CHUNK, most + stream.credit)
+        if count <= 0:
+            return s.expect_refusal(stream.id, f"{most} bytes beyond the window")
+        s.send(data(stream.id, bytes(count)))
+        s.barrier()
+        if stream.was_reset or s.ended or s.go_aways:
+            return s.expect_refusal(stream.id, "data beyond the window")
+        if stream.credit > 0:  # it was slow to come, and makes what was sent rightful
+            _exhaust(s, stream)
+
+
+@SECTION.case("1 MiB beyond a window that is used up is refused", "Yamux, Flow Control", survives=False)
+def _(s: Session) -> str:
+    return _beyond(s, 1 << 20)
+
+
+@SECTION.case(
+    "one byte beyond a window that is used up is refused", "Yamux, Flow Control", Level.SHOULD, survives=False
+)
+def _(s: Session) -> str:
+    return _beyond(s, 1)
 
 
 @SECTION.case("FIN needs no window", "Yamux, Flow Control: 'bytes sent in Data frames only'")
