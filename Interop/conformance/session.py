@@ -137,6 +137,14 @@ class Session:
                 return condition()
         return True
 
+    def until_quiet(self, condition: Callable[[], bool], timeout: float | None = None) -> bool:
+        """As `until`, but the time begins anew with each frame that comes: a target may be slow, and be at work."""
+        while not condition():
+            seen = len(self.received)
+            if not self.until(lambda seen=seen: condition() or len(self.received) > seen, timeout):
+                return condition()
+        return True
+
     def expect(self, condition: Callable[[], bool], what: str, timeout: float | None = None) -> None:
         """Raises `Violation` when the condition doesn't come to hold."""
         if not self.until(condition, timeout):
@@ -247,7 +255,7 @@ class Session:
         """A round trip by PING: the target has read all that was sent before. False when it ended the connection."""
         value, self._next_ping = self._next_ping, self._next_ping + 1
         self.send(ping(value))
-        self.until(lambda: any(pong.length == value for pong in self.pongs) or bool(self.ended), timeout)
+        self.until_quiet(lambda: any(pong.length == value for pong in self.pongs) or bool(self.ended), timeout)
         return any(pong.length == value for pong in self.pongs)
 
     def settle(self) -> None:

@@ -38,7 +38,7 @@ def _(s: Session) -> str:
     streams = [s.start() for _ in range(1000)]
     for stream in streams:
         s.send(data(stream.id, b"x"))
-    s.until(lambda: bool(s.ended) or all(stream.payload == b"x" or stream.over for stream in streams))
+    s.until_quiet(lambda: bool(s.ended) or all(stream.payload == b"x" or stream.over for stream in streams))
     served = sum(stream.payload == b"x" for stream in streams)
     refused = sum(stream.was_reset for stream in streams)
     return f"{served} served, {refused} reset, " + s.check_not_stuck_when_full()
@@ -75,7 +75,7 @@ def _(s: Session) -> str:
     streams = [s.start() for _ in range(600)]
     for stream in streams:
         s.send(data(stream.id, b"x", Flag.FIN))
-    s.until(lambda: bool(s.ended) or all(stream.over for stream in streams))
+    s.until_quiet(lambda: bool(s.ended) or all(stream.over for stream in streams))
     if s.ended or s.go_aways:
         return s.outcome()
     if not all(stream.over for stream in streams):
@@ -90,7 +90,7 @@ def _(s: Session) -> str:
 def _(s: Session) -> str:
     streams = [s.open(credits=False) for _ in range(32)]
     for stream in streams:
-        s.send(*(data(stream.id, bytes(1 << 14)) for _ in range(stream.credit >> 14)))
-    s.until(lambda: bool(s.ended) or all(len(t.received) > INITIAL_WINDOW - (1 << 15) or t.over for t in streams))
+        s.send(*(data(stream.id, bytes(1 << 14)) for _ in range(min(stream.credit, INITIAL_WINDOW) >> 14)))
+    s.until_quiet(lambda: bool(s.ended) or all(len(t.received) > INITIAL_WINDOW - (1 << 15) or t.over for t in streams))
     refused = sum(stream.was_reset for stream in streams)
     return f"{refused} of 32 reset, {s.check_not_stuck()}"

@@ -46,7 +46,9 @@ def _add(kind: Type, flags: int, is_open: bool) -> None:
             s.barrier()  # credit that is under way counts
             limit = s.streams[stream].credit
             # Of a body that no window holds one byte too many is sent: then nobody can wait for more.
-            body = bytes(min(length, max(limit, INITIAL_WINDOW) + 1)) if kind == Type.DATA else b""
+            count = min(length, max(limit, INITIAL_WINDOW) + 1) if kind == Type.DATA else 0
+            # Where there is room for it a new stream negotiates first: or it would be refused for another reason.
+            body = (b"" if is_open else s.target.preface).ljust(count, b"x")[:count]
             frame = Frame(kind, flags, stream, length, body)
             s.send(frame)
             _judge(s, stream, frame, is_open, limit)
