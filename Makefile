@@ -66,7 +66,7 @@ interop: ## Run against libp2p peers of others: QUICK=1, ONLY='go/tls/*', WRITE=
 
 .PHONY: conformance
 conformance: ## Ask Yamux, multistream, Noise and identify of Oxbow and others: QUICK=1 for Oxbow alone, TARGET=py KIT=noisespec ONLY='5.*'
-	@scripts/bootstrap --with-peers
+	@scripts/bootstrap $(if $(QUICK),,--with-peers)
 	@$(MAKE) --no-print-directory $(OXBOW)
 	@Interop/conformance/run $(if $(QUICK),--target oxbow) $(foreach name,$(TARGET),--target $(name)) \
 		$(foreach name,$(KIT),--kit $(name)) $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)

@@ -60,9 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             outcomes.append(_run(implementation, name, setting, options.only or ["*"]))
             _show(outcomes[-1])
-    known = _versions(setting)
     if options.write:
-        options.write.write_text(as_markdown(outcomes, known))
+        options.write.write_text(as_markdown(outcomes, _versions(setting)))
     return _end(outcomes, options.json)
 
 
