@@ -221,27 +221,26 @@ class Session:
         stream = self.start(credits, extra)
         if not stream.preface:
             return stream
-        self.expect(
-            lambda: stream.acknowledged and len(stream.received) >= len(stream.preface) or stream.over,
-            "an ACK, and the answer to the negotiation",
-        )
+        if not self.until_quiet(
+            lambda: stream.acknowledged and len(stream.received) >= len(stream.preface) or stream.over
+        ):
+            raise Violation(f"an ACK, and the answer to the negotiation: not seen; {self.summary()}")
         if stream.over:
             raise Violation(f"a new stream was refused; {self.summary()}")
         _ = stream.payload  # the answer must be the right one
         return stream
 
-    def echo(self, stream: Stream, body: bytes, timeout: float | None = None) -> None:
+    def echo(self, stream: Stream, body: bytes) -> None:
         """Sends bytes within the window, and awaits them back behind what came before."""
         expected = stream.payload + body
         sent = 0
-        deadline = time.monotonic() + (self.target.timeout if timeout is None else timeout)
         while len(stream.payload) < len(expected):
             while sent < len(body) and stream.credit > 0 and not stream.over:
                 count = min(CHUNK, stream.credit, len(body) - sent)
                 self.send(data(stream.id, body[sent : sent + count]))
                 sent += count
             seen = len(self.received)
-            if stream.over or not self.until(lambda seen=seen: len(self.received) > seen, deadline - time.monotonic()):
+            if stream.over or not self.until(lambda seen=seen: len(self.received) > seen):
                 break
         if stream.payload != expected:
             same = stream.payload == expected[: len(stream.payload)]
