@@ -7,6 +7,7 @@ SHELL := /bin/bash
 # OXBOW_STRICT=1 in the environment turns warnings into errors, as CI does; it passes through to every build.
 SWIFT ?= swift
 OXBOW := .build/release/oxbow
+OXBOW_INTEROP := .build/release/oxbow-interop
 SIMULATE := .build/release/oxbow-simulate
 JSON_FLAG := $(if $(JSON),--json)
 
@@ -24,6 +25,8 @@ build: bootstrap ## Build everything, for debugging
 
 $(OXBOW): FORCE
 	$(SWIFT) build -c release --product oxbow
+$(OXBOW_INTEROP): FORCE
+	$(SWIFT) build -c release --product oxbow-interop
 $(SIMULATE): FORCE
 	$(SWIFT) build -c release --product oxbow-simulate
 FORCE:
@@ -35,6 +38,11 @@ demo: bootstrap $(OXBOW) ## Move a live stream while a file flows: FILE=path or 
 .PHONY: test
 test: bootstrap ## Build and pass all tests: FILTER=regex for some of them
 	@scripts/test $(JSON_FLAG) $(if $(FILTER),--filter '$(FILTER)')
+
+.PHONY: transcripts
+transcripts: bootstrap ## Write the golden transcripts of Specs/transcripts anew
+	OXBOW_WRITE_TRANSCRIPTS=1 $(SWIFT) test --disable-xctest --filter TranscriptTests
+	@git --no-pager diff --stat -- Specs/transcripts
 
 .PHONY: lint
 lint: bootstrap ## Check format, generated code, scripts, imports and warnings
@@ -61,21 +69,32 @@ model-check: bootstrap ## Walk the code of migration and of connections through 
 .PHONY: interop
 interop: ## Run against libp2p peers of others: QUICK=1, ONLY='go/tls/*', WRITE=table.md
 	@scripts/bootstrap --with-peers
-	@$(MAKE) --no-print-directory $(OXBOW)
+	@$(MAKE) --no-print-directory $(OXBOW_INTEROP)
 	@Interop/run $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)
 
 .PHONY: conformance
 conformance: ## Ask Yamux, multistream, Noise and identify of Oxbow and others: QUICK=1 for Oxbow alone, TARGET=py KIT=noisespec ONLY='5.*'
 	@scripts/bootstrap $(if $(QUICK),,--with-peers)
-	@$(MAKE) --no-print-directory $(OXBOW)
+	@$(MAKE) --no-print-directory $(OXBOW_INTEROP)
 	@Interop/conformance/run $(if $(QUICK),--target oxbow) $(foreach name,$(TARGET),--target $(name)) \
 		$(foreach name,$(KIT),--kit $(name)) $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)
+
+.PHONY: test-plans
+test-plans: ## Run libp2p's test-plans and unified-testing without containers: ONLY='transport/*/tls/*'
+	@scripts/bootstrap --with-test-plans --with-lab $(LAB_PEERS)
+	@$(MAKE) --no-print-directory $(OXBOW_INTEROP)
+	@Interop/test-plans/run $(if $(ONLY),--only '$(ONLY)') $(JSON_FLAG)
+
+.PHONY: migration-interop
+migration-interop: bootstrap $(OXBOW_INTEROP) ## Act as either side of migration by script: ONLY='glare-*' TARGET=address FULL=1 TRANSCRIPTS=folder
+	@Interop/migration/run $(if $(TARGET),--target '$(TARGET)') $(if $(ONLY),--only '$(ONLY)') $(if $(FULL),--full) \
+		$(if $(TRANSCRIPTS),--transcripts '$(TRANSCRIPTS)') $(JSON_FLAG)
 
 # The peers of the interop tests are in it too, where they exist: without them their scenarios say so and are left out.
 LAB_PEERS := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),--with-peers)
 
 .PHONY: lab
-lab: bootstrap $(OXBOW) ## Streams that move, over bad links and through NATs: ONLY=repeat RUNS=50 SIZE=MiB STREAMS= MIGRATIONS= LOSS= DELAY=25,60
+lab: bootstrap $(OXBOW) $(OXBOW_INTEROP) ## Streams that move, over bad links and through NATs: ONLY=repeat RUNS=50 SIZE=MiB STREAMS= MIGRATIONS= LOSS= DELAY=25,60
 	@scripts/bootstrap --with-lab $(LAB_PEERS)
 	@Interop/lab/run $(if $(STREAMS),--streams $(STREAMS)) $(if $(MIGRATIONS),--migrations $(MIGRATIONS)) \
 		$(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(if $(LOSS),--loss $(LOSS)) $(if $(DELAY),--delay $(DELAY)) \

@@ -30,6 +30,7 @@ let package = Package(
         .library(name: "Oxbow", targets: ["Oxbow"]),
         .library(name: "OxbowSQLite", targets: ["OxbowSQLite"]),
         .executable(name: "oxbow", targets: ["OxbowCLI"]),
+        .executable(name: "oxbow-interop", targets: ["OxbowInterop"]),
         .executable(name: "oxbow-simulate", targets: ["OxbowSimulate"]),
     ],
     dependencies: [
@@ -88,20 +89,42 @@ let package = Package(
             "OxbowSQLite",
             ["OxbowCore", "OxbowSwarm", "OxbowNIO", .product(name: "GRDB", package: "GRDB.swift")]),
 
+        // What the programs share: it is no product.
+        library(
+            "OxbowCommandLine",
+            [
+                "OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowNIO", "Oxbow",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         // The folder isn't named after the product: beside `Oxbow` it would be the same on a file system without case.
         .executableTarget(
             name: "OxbowCLI",
             dependencies: [
                 "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowProtocols", "OxbowNIO", "Oxbow",
+                "OxbowCommandLine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
+            ], swiftSettings: oxbow + strict),
+        // The peer of the interop tests, apart from `oxbow`: a user's program carries no front ends of tests.
+        .executableTarget(
+            name: "OxbowInterop",
+            dependencies: [
+                "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowProtocols", "OxbowSecurity", "OxbowUpgrade",
+                "OxbowNIO", "Oxbow", "OxbowCommandLine",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ], swiftSettings: oxbow + strict),
         .executableTarget(
             name: "Echo", dependencies: ["Oxbow"], path: "Examples/Echo", swiftSettings: oxbow + strict),
 
+        // Pseudo-random numbers that are the same in each run: for simulations, walks and tests alone.
+        library("OxbowSeeds", []),
         library(
             "OxbowTesting",
             [
+                "OxbowSeeds",
                 "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
                 "OxbowProtocols", "OxbowUpgrade", "OxbowSwarm", "OxbowNIO", "Oxbow",
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -115,7 +138,7 @@ let package = Package(
             ], swiftSettings: oxbow + strict),
 
         // The check of the real machines: for who works on the package, so it is no product.
-        library("OxbowExplorer", ["OxbowCore", "OxbowMigration", "OxbowSwarm"]),
+        library("OxbowExplorer", ["OxbowCore", "OxbowMigration", "OxbowSwarm", "OxbowSeeds"]),
         .executableTarget(
             name: "OxbowModelCheck",
             dependencies: ["OxbowExplorer", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -125,7 +148,7 @@ let package = Package(
         tests(
             "OxbowTests",
             [
-                "Oxbow", "OxbowSecurity", "OxbowMux", "OxbowProtocols", "OxbowUpgrade", "OxbowTesting",
+                "Oxbow", "OxbowSecurity", "OxbowMux", "OxbowProtocols", "OxbowUpgrade", "OxbowTesting", "OxbowSeeds",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -135,7 +158,8 @@ let package = Package(
             "OxbowNIOTests",
             [
                 "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
-                "OxbowProtocols", "OxbowUpgrade", "OxbowSwarm", "OxbowNIO", "OxbowTesting",
+                "OxbowProtocols", "OxbowUpgrade", "OxbowSwarm", "OxbowNIO", "OxbowTesting", "OxbowSeeds",
+                "COpenSSL",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -147,9 +171,17 @@ let package = Package(
         tests(
             "OxbowCLITests",
             [
-                "OxbowCLI", "OxbowCore", "OxbowCrypto", "OxbowNIO", "Oxbow",
+                "OxbowCLI", "OxbowCommandLine", "OxbowCore", "OxbowCrypto", "OxbowNIO", "Oxbow",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
+            ]),
+        tests(
+            "OxbowInteropTests",
+            [
+                "OxbowInterop", "OxbowCommandLine", "OxbowCore", "OxbowCrypto", "OxbowNIO", "Oxbow",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         tests(
             "OxbowSQLiteTests",
@@ -157,14 +189,14 @@ let package = Package(
                 "OxbowCore", "OxbowCrypto", "OxbowSwarm", "OxbowNIO", "Oxbow", "OxbowSQLite", "OxbowTesting",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]),
-        tests("OxbowCoreTests", ["OxbowCore"]),
+        tests("OxbowCoreTests", ["OxbowCore", "OxbowSeeds"]),
         tests("OxbowWireTests", ["OxbowCore", "OxbowWire"]),
         tests("OxbowCryptoTests", ["OxbowCore", "OxbowWire", "OxbowCrypto"]),
-        tests("OxbowSecurityTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity"]),
-        tests("OxbowMuxTests", ["OxbowCore", "OxbowMux"]),
+        tests("OxbowSecurityTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowSeeds"]),
+        tests("OxbowMuxTests", ["OxbowCore", "OxbowMux", "OxbowSeeds"]),
         tests("OxbowMigrationTests", ["OxbowCore", "OxbowMigration"]),
-        tests("OxbowSwarmTests", ["OxbowCore", "OxbowMigration", "OxbowSwarm"]),
-        tests("OxbowExplorerTests", ["OxbowCore", "OxbowMux", "OxbowMigration", "OxbowExplorer"]),
-        tests("OxbowProtocolsTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowProtocols"]),
+        tests("OxbowSwarmTests", ["OxbowCore", "OxbowMigration", "OxbowSwarm", "OxbowSeeds"]),
+        tests("OxbowExplorerTests", ["OxbowCore", "OxbowMux", "OxbowMigration", "OxbowExplorer", "OxbowSeeds"]),
+        tests("OxbowProtocolsTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowProtocols", "OxbowSeeds"]),
     ]
 )

@@ -70,7 +70,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--target", action="append", metavar="NAME", help=", ".join(i.name for i in IMPLEMENTATIONS))
     parser.add_argument("--kit", action="append", choices=list(KITS), help="some of the kits")
     parser.add_argument("--only", action="append", metavar="PATTERN", help="cases by id, such as '3.*'")
-    parser.add_argument("--oxbow", type=Path, default=_ROOT / ".build/release/oxbow", help="our program")
+    parser.add_argument("--oxbow", type=Path, default=_ROOT / ".build/release/oxbow-interop", help="our program")
     parser.add_argument("--write", type=Path, metavar="FILE", help="also write the results, as Markdown")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     return parser.parse_args(arguments)

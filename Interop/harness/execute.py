@@ -32,7 +32,7 @@ class Setting:
     def command(self, program: str) -> list[str]:
         """How to start a program in its interop mode."""
         if program == OURS:
-            return [str(self.oxbow), "interop-peer"]
+            return [str(self.oxbow), "peer"]
         return [str(self.peers / "venv" / "bin" / "python"), "-m", f"peers.{program}_peer"]
 
     @property

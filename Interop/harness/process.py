@@ -64,6 +64,11 @@ class Program:
         """The child's process id, which is its group's id too."""
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the child has not ended yet."""
+        return not self._has_ended()
+
     def _read(self) -> None:
         assert self._process.stdout is not None
         with open(self._stdout_log, "wb") as log:

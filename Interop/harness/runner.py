@@ -52,7 +52,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, help="how many times each cell runs")
     parser.add_argument("--only", default="*", metavar="PATTERN", help="cells by name, such as 'go/tls/*/echo'")
     parser.add_argument("--self-check", action="store_true", help="the peers among themselves, without oxbow")
-    parser.add_argument("--oxbow", type=Path, default=_ROOT / ".build/release/oxbow", help="our program")
+    parser.add_argument("--oxbow", type=Path, default=_ROOT / ".build/release/oxbow-interop", help="our program")
     parser.add_argument("--timeout", type=float, default=120.0, metavar="S", help="the longest time for a case")
     parser.add_argument("--list", action="store_true", help="print the names of the cells and end")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
@@ -76,7 +76,7 @@ def _missing(setting: Setting, self_check: bool) -> str | None:
     if not (setting.peers / "installed").exists():
         return f"the peers are not in {setting.peers}: run scripts/bootstrap --with-peers"
     if not self_check and not os.access(setting.oxbow, os.X_OK):
-        return f"{setting.oxbow} is missing: run swift build -c release --product oxbow, or make interop"
+        return f"{setting.oxbow} is missing: run swift build -c release --product oxbow-interop, or make interop"
     return None
 
 

@@ -11,9 +11,16 @@ from harness.process import Program, ProgramError, StampedLine
 from lab.nat import OBSERVERS, RELAY, NatNetwork
 
 OURS = "oxbow"
+#: The first argument of what isn't for `oxbow` but for the program of the interop tests, which prints nothing but JSON.
+INTEROP_PEER = "peer"
 RELAY_PORT = 4001
 #: Seconds within which a program has its addresses, with a reservation at a relay if it wants one.
 START = 60.0
+
+
+def interop_program(oxbow: Path) -> Path:
+    """The program of the interop tests: it lies beside `oxbow`."""
+    return oxbow.with_name("oxbow-interop")
 
 
 @dataclass(frozen=True)
@@ -53,9 +60,9 @@ class Hosts:
         """Starts a program of a kind in a namespace."""
         name = name or f"{kind}-{end}"
         if kind == OURS:
-            # An interop peer prints nothing else.
-            json = [] if arguments[0] == "interop-peer" else ["--json"]
-            return self.network.program(name, end, [str(self._oxbow), *arguments, *json])
+            if arguments[0] == INTEROP_PEER:
+                return self.network.program(name, end, [str(interop_program(self._oxbow)), *arguments])
+            return self.network.program(name, end, [str(self._oxbow), *arguments, "--json"])
         keep = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         own = {"PYTHONPATH": str(Path(__file__).resolve().parent.parent), "PYTHONDONTWRITEBYTECODE": "1"}
         logs = {"OXBOW_PEERS": str(self._peers), "GOLOG_LOG_LEVEL": "error,p2p-holepunch=debug,relay=debug"}

@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.process import ProgramError
 from lab import network
 from lab.judge import Check
+from lab.hosts import interop_program
 from lab.lab import Lab, Outcome
 from lab.network import LabError
 from lab.options import Options, parse
@@ -34,9 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"lab: can't run here: {obstacle}", file=sys.stderr)
     if obstacles or options.check:
         return 2 if obstacles else 0
-    if not OXBOW.exists():
-        print("lab: oxbow isn't built: swift build -c release --product oxbow, or make lab", file=sys.stderr)
-        return 2
+    for program in (OXBOW, interop_program(OXBOW)):
+        if not program.exists():
+            command = f"swift build -c release --product {program.name}"
+            print(f"lab: {program.name} isn't built: {command}, or make lab", file=sys.stderr)
+            return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     started = time.monotonic()
     try:

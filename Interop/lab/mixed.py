@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab import judge_nat
-from lab.hosts import OURS, Hosts, Listener
+from lab.hosts import INTEROP_PEER, OURS, Hosts, Listener
 from lab.judge import Check
 from lab.lab import Lab, Outcome
 
@@ -46,11 +46,11 @@ def _upgrade(lab: Lab, dialling: str, listening: str, name: str) -> dict[str, ob
 
 def _listen(kind: str, relay: Listener, also: Sequence[str]) -> list[str]:
     if kind == OURS:
-        return ["interop-peer", "listen", *_LISTEN, "--listen", f"{relay.address}/p2p-circuit", *also]
+        return [INTEROP_PEER, "listen", *_LISTEN, "--listen", f"{relay.address}/p2p-circuit", *also]
     return ["receive", *_LISTEN, "--relay", relay.address, *also]
 
 
 def _dial(kind: str, target: Listener, also: Sequence[str]) -> list[str]:
     if kind == OURS:
-        return ["interop-peer", "dial", target.address, "--case", "upgrade", "--bytes", "10000", *_LISTEN, *also]
+        return [INTEROP_PEER, "dial", target.address, "--case", "upgrade", "--bytes", "10000", *_LISTEN, *also]
     return ["upgrade", *_LISTEN, "--wait", "20", *also, target.address]

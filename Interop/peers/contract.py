@@ -1,6 +1,6 @@
 """What every interop program shares: its command line, the lines it prints, the sizes of a case.
 
-`Interop/README.md` describes the contract; the drivers here and `oxbow interop-peer` all keep to it, so the runner
+`Interop/README.md` describes the contract; the drivers here and `oxbow-interop peer` all keep to it, so the runner
 treats each of them alike.
 """
 

@@ -19,6 +19,5 @@ struct OxbowCommand: AsyncParsableCommand {
             IDCommand.self, ListenCommand.self, RelayCommand.self, PeersCommand.self, PingCommand.self,
             SendCommand.self, ReceiveCommand.self,
             PipeCommand.self, PerfCommand.self, SoakCommand.self, DemoCommand.self, DemoPeerCommand.self,
-            InteropPeerCommand.self,
         ])
 }

@@ -1,3 +1,5 @@
+import OxbowSeeds
+
 // The worlds that are walked. `Specs/stream-migration/model-check.md` lists them with what they came to.
 
 extension Plan {
@@ -233,7 +235,7 @@ extension Plan {
 
     /// What a random walk with this seed goes through: more of everything than can be walked exhaustively.
     package static func random(seed: UInt64) -> Plan {
-        var random = SplitMix(state: ~seed)
+        var random = SplitMix64(seed: ~seed)
         return Plan("seed \(seed)") {
             $0.bytes = [Int.random(in: 0...8, using: &random), Int.random(in: 0...8, using: &random)]
             $0.closes = ends[Int.random(in: 0...3, using: &random)]

@@ -1,3 +1,5 @@
+import OxbowSeeds
+
 /// A violation, and the events that lead to it from the start.
 package struct Counterexample<Plan: WalkPlan>: Error, Sendable, CustomStringConvertible {
     package let plan: Plan
@@ -145,7 +147,7 @@ package struct Walk<Plan: WalkPlan> {
     package func wander(seed: UInt64) -> Outcome<Plan> {
         let run = Run(plan)
         var outcome = Outcome(plan: plan)
-        var random = SplitMix(state: seed)
+        var random = SplitMix64(seed: seed)
         var world = World(plan)
         var path: [Event] = []
         while true {
@@ -165,22 +167,5 @@ package struct Walk<Plan: WalkPlan> {
         outcome.steps = path.count
         outcome.tally = run.tally
         return outcome
-    }
-}
-
-/// A seeded generator (SplitMix64): a failing seed replays.
-package struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    package init(state: UInt64) {
-        self.state = state
-    }
-
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -24,8 +24,12 @@ public final class TLSContext: @unchecked Sendable {
     }
 
     /// A context that has no certificate yet.
-    init() throws(SecurityError) {
-        guard let pointer = SSL_CTX_new(TLS_method()) else { throw .local("libssl gave no context") }
+    ///
+    /// - Parameter library: libcrypto's library context, from which random numbers are drawn; nil: the one that every
+    ///   program has. Tests whose bytes have to be the same in each run make one of their own, which has to outlive all
+    ///   connections. Nothing outside of this module can give one.
+    init(library: OpaquePointer? = nil) throws(SecurityError) {
+        guard let pointer = SSL_CTX_new_ex(library, nil, TLS_method()) else { throw .local("libssl gave no context") }
         self.pointer = pointer
         guard oxbow_tls_context_configure(pointer, Self.maximumCertificateBytes) == 1 else {
             throw .local("libssl refused our settings")

@@ -1,11 +1,12 @@
 package import NIOCore
+import OxbowSeeds
 
 /// Bytes that tell their place: a loss, a repetition or a change of order shows, unless it is a multiple of 65,521.
 package enum Pattern {
     private static let period = 65_521
 
     private static let block: ByteBuffer = {
-        var generator = SplitMix(seed: 0x0B_0B)
+        var generator = SplitMix64(seed: 0x0B_0B)
         var buffer = ByteBuffer()
         for _ in 0..<period { buffer.writeInteger(UInt8(truncatingIfNeeded: generator.next())) }
         return buffer
@@ -27,22 +28,5 @@ package enum Pattern {
     /// Whether `buffer` is the pattern from `offset` on.
     package static func matches(_ buffer: ByteBuffer, from offset: Int = 0) -> Bool {
         buffer == bytes(from: offset, count: buffer.readableBytes)
-    }
-}
-
-/// A small generator of pseudo-random numbers (Steele, Lea, Flood: SplitMix64), the same in each run.
-package struct SplitMix: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    package init(seed: UInt64) {
-        state = seed
-    }
-
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

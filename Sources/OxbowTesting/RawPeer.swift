@@ -21,6 +21,13 @@ package final class RawPeer: ByteTransportDelegate, @unchecked Sendable {
         package init(_ header: YamuxFrameHeader, _ payload: [UInt8] = []) {
             (self.header, self.payload) = (header, payload)
         }
+
+        /// The frame as it is on the wire.
+        package var encoded: [UInt8] {
+            var bytes: [UInt8] = []
+            header.encode(into: &bytes)
+            return bytes + payload
+        }
     }
 
     package let identity: PrivateKey
@@ -41,6 +48,10 @@ package final class RawPeer: ByteTransportDelegate, @unchecked Sendable {
     package var identifies: [ProtocolID]?
     /// New streams that may be identify's, with their first frames; nil once one is known to be.
     private var undecided: [YamuxStreamID: [Frame]?] = [:]
+    /// The part of a frame that was sent, as long as its rest was not.
+    private var unfinished: [UInt8] = []
+    /// Answers to pings that came in the middle of a frame.
+    private var pongs: [Frame] = []
 
     package init(
         identity: PrivateKey, role: SecurityRole, security: ProtocolID = "/noise",
@@ -58,12 +69,27 @@ package final class RawPeer: ByteTransportDelegate, @unchecked Sendable {
 
     /// Sends frames in one record.
     package func send(_ frames: Frame...) {
-        var bytes: [UInt8] = []
-        for frame in frames {
-            var header = ByteBuffer()
-            header.writeMultipleIntegers(frame.header.firstWord, frame.header.streamID.rawValue, frame.header.length)
-            bytes += header.readableBytesView + frame.payload
-        }
+        write(frames.flatMap(\.encoded))
+    }
+
+    /// Sends bytes in one record, be they frames or a part of one. Pings are answered between frames.
+    package func send(bytes: [UInt8]) {
+        write(bytes)
+        unfinished += bytes
+        while let count = Self.frameLength(unfinished), count <= unfinished.count { unfinished.removeFirst(count) }
+        guard unfinished.isEmpty, !pongs.isEmpty else { return }
+        let waiting = pongs
+        pongs = []
+        write(waiting.flatMap(\.encoded))
+    }
+
+    /// The length of the frame at the front; nil when its header isn't complete.
+    private static func frameLength(_ bytes: [UInt8]) -> Int? {
+        guard let header = YamuxFrameHeader(bytes.span.bytes) else { return nil }
+        return YamuxFrameHeader.size + (header.type == .data ? Int(header.length) : 0)
+    }
+
+    private func write(_ bytes: [UInt8]) {
         do {
             guard let sealed = try secure?.seal(bytes) else { preconditionFailure("the connection doesn't stand") }
             transport.write(ByteBuffer(bytes: sealed))
@@ -153,8 +179,9 @@ package final class RawPeer: ByteTransportDelegate, @unchecked Sendable {
     private func take(_ frame: Frame) {
         if frame.header.type == .ping {
             guard frame.header.flags.contains(.syn) else { return }
-            return send(
-                Frame(YamuxFrameHeader(type: .ping, flags: .ack, streamID: .session, length: frame.header.length)))
+            let pong = Frame(
+                YamuxFrameHeader(type: .ping, flags: .ack, streamID: .session, length: frame.header.length))
+            return unfinished.isEmpty ? write(pong.encoded) : pongs.append(pong)
         }
         for frame in identifies == nil ? [frame] : sorted(frame) {
             frames.append(frame)

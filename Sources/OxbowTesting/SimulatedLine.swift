@@ -3,6 +3,7 @@ import NIOCore
 import NIOEmbedded
 import OxbowCore
 package import OxbowNIO
+import OxbowSeeds
 
 /// What a line does to bytes in one direction.
 package struct LineConditions: Hashable, Sendable {
@@ -42,7 +43,7 @@ package final class SimulatedLine: MemoryLine {
     }
 
     private var conditions: LineConditions
-    private var generator: SplitMix
+    private var generator: SplitMix64
     private unowned let loop: EmbeddedEventLoop
     private var state = State.open
     private var queue = Deque<Segment>()
@@ -56,14 +57,14 @@ package final class SimulatedLine: MemoryLine {
     init(from sender: MemoryTransport, _ conditions: LineConditions, seed: UInt64, _ loop: EmbeddedEventLoop) {
         self.conditions = conditions
         self.loop = loop
-        generator = SplitMix(seed: seed)
+        generator = SplitMix64(seed: seed)
         sender.line = self
     }
 
     /// Other conditions from now on, with a chance that begins anew.
     package func change(to conditions: LineConditions, seed: UInt64) {
         self.conditions = conditions
-        generator = SplitMix(seed: seed)
+        generator = SplitMix64(seed: seed)
     }
 
     // MARK: Carrying

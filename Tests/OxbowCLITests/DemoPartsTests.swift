@@ -1,5 +1,6 @@
 import Foundation
 import Oxbow
+import OxbowCommandLine
 import Testing
 
 @testable import OxbowCLI

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Oxbow
+import OxbowCommandLine
 import Testing
 
 @testable import OxbowCLI

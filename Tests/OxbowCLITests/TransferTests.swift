@@ -1,5 +1,6 @@
 import NIOCore
 import Oxbow
+import OxbowCommandLine
 import OxbowNIO
 import Testing
 
@@ -43,7 +44,7 @@ final class Folder {
         let number = open("\(path)/\(name)", O_WRONLY | O_CREAT | O_EXCL, 0o600)
         guard number >= 0 else { throw FileError("create \(name)") }
         defer { close(number) }
-        try FileDescriptor(number).write(bytes)
+        try OpenFile(number).write(bytes)
     }
 
     func read(_ name: String) throws -> [UInt8] {
@@ -51,7 +52,7 @@ final class Folder {
         guard number >= 0 else { throw FileError("read \(name)") }
         defer { close(number) }
         var bytes: [UInt8] = []
-        while let piece = try FileDescriptor(number).readBuffer(atMost: 65_536) { bytes += piece.readableBytesView }
+        while let piece = try OpenFile(number).readBuffer(atMost: 65_536) { bytes += piece.readableBytesView }
         return bytes
     }
 }

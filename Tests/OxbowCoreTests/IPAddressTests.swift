@@ -1,4 +1,5 @@
 import OxbowCore
+import OxbowSeeds
 import Testing
 
 @Suite struct IPAddressTests {

@@ -1,4 +1,5 @@
 import OxbowCore
+import OxbowSeeds
 import Testing
 
 private let qm = "QmcgpsyWgH8Y8ajJz1Cu72KnS5uo2Aa2LpzU7kinSupNKC"

@@ -1,4 +1,5 @@
 import OxbowExplorer
+import OxbowSeeds
 import Testing
 
 /// Two and three machines through every interleaving (rules SM-L*, SM-M*, SM-F*; properties P1 to P11), in worlds that are
@@ -49,7 +50,7 @@ import Testing
 
     @Test func fingerprintsAreASet() {
         var fingerprints = Fingerprints(capacity: 4)
-        var random = SplitMix(state: 1)
+        var random = SplitMix64(seed: 1)
         let numbers = (0..<10_000).map { _ in random.next() } + [0, .max]
         let isNew = numbers.map { fingerprints.insert($0) }
         let isStillNew = numbers.map { fingerprints.insert($0) }

@@ -1,6 +1,7 @@
 import OxbowCore
 import OxbowExplorer
 import OxbowMux
+import OxbowSeeds
 import Testing
 
 /// The explorer's connections and underlying streams do what two real Yamux sessions do: both go through the same random
@@ -10,7 +11,7 @@ import Testing
         var reached: Set<Reached> = []
         for seed in UInt64(0)..<300 {
             var both = try BothWires()
-            var random = SplitMix(state: seed)
+            var random = SplitMix64(seed: seed)
             for step in 0..<60 {
                 try both.act(using: &random)
                 let difference = both.difference()
@@ -80,7 +81,7 @@ private struct BothWires {
 
     // MARK: Events
 
-    mutating func act(using random: inout SplitMix) throws {
+    mutating func act(using random: inout SplitMix64) throws {
         let side = Int.random(in: 0...1, using: &random)
         let stream = Int.random(in: 0..<Self.count, using: &random)
         let isOpen = model.isOpen(wires[stream], side)

@@ -1,5 +1,6 @@
 import OxbowCore
 import OxbowMux
+import OxbowSeeds
 import Testing
 
 extension Instant {
@@ -75,19 +76,6 @@ extension YamuxSession {
     }
 }
 
-/// Seeded randomness (SplitMix64).
-struct Randomness: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 /// What a driver does around a session, with real bytes.
 struct Endpoint {
     struct Writing: Equatable {
@@ -124,7 +112,7 @@ struct Endpoint {
 
     private static let period = 65_521
     private static let pattern: [UInt8] = {
-        var randomness = Randomness(state: 1)
+        var randomness = SplitMix64(seed: 1)
         let once = (0..<period).map { _ in UInt8(truncatingIfNeeded: randomness.next()) }
         return once + once
     }()

@@ -1,4 +1,5 @@
 import OxbowCore
+import OxbowSeeds
 import Testing
 
 @testable import OxbowMux
@@ -194,7 +195,7 @@ import Testing
     @Test func aRingIsAQueueHoweverItTurns() {
         var ring = Ring<Int>()
         var model: [Int] = []
-        var randomness = Randomness(state: 3)
+        var randomness = SplitMix64(seed: 3)
         for step in 0..<5000 {
             if Int.random(in: 0..<100, using: &randomness) < 52 {
                 ring.append(step)
@@ -236,7 +237,7 @@ import Testing
     @Test func usedIDsAgreeWithASet() {
         var ids = InboundIDs(bound: 50)
         var used: Set<UInt32> = []
-        var randomness = Randomness(state: 4)
+        var randomness = SplitMix64(seed: 4)
         for _ in 0..<2000 {
             let lowest = max(0, Int(ids.highest) / 2 - 20)
             let id = UInt32(2 * Int.random(in: lowest...Int(ids.highest) / 2 + 3, using: &randomness) + 1)

@@ -1,11 +1,12 @@
 import OxbowCore
 import OxbowMux
+import OxbowSeeds
 import Testing
 
 @Suite struct YamuxPairTests {
     /// Random use of both ends, over a wire that cuts anywhere; then all is let through and must have arrived.
     @Test(arguments: 0..<24 as Range<UInt64>) func everythingArrivesInOrder(_ seed: UInt64) throws {
-        var randomness = Randomness(state: seed)
+        var randomness = SplitMix64(seed: seed)
         var configuration = YamuxConfiguration()
         configuration.maximumFramePayload = [2000, 9000, 65_384].randomElement(using: &randomness) ?? 100
         configuration.acceptBacklog = 8
@@ -28,7 +29,7 @@ import Testing
         return try #require(id)
     }
 
-    private func step(_ pair: inout Pair, _ randomness: inout Randomness) throws {
+    private func step(_ pair: inout Pair, _ randomness: inout SplitMix64) throws {
         pair.now = pair.now + .milliseconds(Int.random(in: 0..<40, using: &randomness))
         let length = [1, 7, 12, 13, 3000, 200_000].randomElement(using: &randomness) ?? 1
         let room = [0, 1, 50, 4000, 65_384].randomElement(using: &randomness) ?? 1
@@ -42,7 +43,7 @@ import Testing
         try pair.server.session.tick(at: pair.now)
     }
 
-    private func act(_ endpoint: inout Endpoint, at now: Instant, _ randomness: inout Randomness) {
+    private func act(_ endpoint: inout Endpoint, at now: Instant, _ randomness: inout SplitMix64) {
         let ids = endpoint.writing.keys.sorted()
         guard let id = ids.randomElement(using: &randomness) else {
             _ = endpoint.open(at: now)

@@ -4,6 +4,7 @@ import OxbowCore
 import OxbowCrypto
 import OxbowMigration
 import OxbowNIO
+import OxbowSeeds
 import OxbowSwarm
 import OxbowTesting
 import OxbowUpgrade
@@ -37,7 +38,7 @@ import Testing
 
     /// Writes the pattern and then, when the moves are done too, its last byte and the end: so no end comes before a move.
     private static func writeAll(_ stream: LogicalStream, total: Int, seed: UInt64, moves: Task<Int, Never>) async {
-        var generator = SplitMix(seed: seed)
+        var generator = SplitMix64(seed: seed)
         var sent = 0
         while sent < total - 1 {
             let count = min(total - 1 - sent, Int.random(in: 1...20_000, using: &generator))
@@ -131,7 +132,7 @@ import Testing
     private static func move(
         _ swarm: Swarm, _ stream: LogicalStream, _ peer: PeerState, times: Int, seed: UInt64
     ) async -> Int {
-        var generator = SplitMix(seed: seed)
+        var generator = SplitMix64(seed: seed)
         var moved = 0
         for _ in 0..<times {
             let connections = peer.usableConnections

@@ -1,6 +1,7 @@
 import NIOCore
 import OxbowCore
 import OxbowNIO
+import OxbowSeeds
 import OxbowSwarm
 import OxbowTesting
 import Testing
@@ -24,7 +25,7 @@ struct SimultaneousDialTests {
 private struct DialScene {
     private let world = SimulatedWorld()
     private let hosts: [SimulatedHost]
-    private var random: SplitMix
+    private var random: SplitMix64
     private var opened: [[SimulatedStream]] = [[], []]
     private var links: [SimulatedLink] = []
     private(set) var problems: [String] = []
@@ -32,7 +33,7 @@ private struct DialScene {
     private static let total = 20_000
 
     init(seed: UInt64) {
-        random = SplitMix(seed: seed)
+        random = SplitMix64(seed: seed)
         let world = world
         hosts = (0..<2).map { _ in world.makeHost { $0.policy = ConnectionPolicy() } }
     }

@@ -1,5 +1,6 @@
 import OxbowCore
 import OxbowProtocols
+import OxbowSeeds
 import OxbowWire
 import Testing
 
@@ -83,7 +84,7 @@ private func lengths(_ bytes: [UInt8]) throws -> [Int] {
     }
 
     @Test func randomBytesNeverTrap() {
-        var random = SplitMix(state: 11)
+        var random = SplitMix64(seed: 11)
         let good = message(addresses: 3, protocols: ["/a", "/bc"], agent: "agent", record: [1, 2, 3]).encodedDelimited()
         for _ in 0..<20_000 {
             var bytes = good + good

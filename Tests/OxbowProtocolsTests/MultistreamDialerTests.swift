@@ -1,5 +1,6 @@
 import OxbowCore
 import OxbowProtocols
+import OxbowSeeds
 import Testing
 
 private let ping: ProtocolID = "/ipfs/ping/1.0.0"
@@ -114,7 +115,7 @@ private let noise: ProtocolID = "/noise"
     }
 
     @Test func randomBytesNeverTrap() {
-        var random = SplitMix(state: 2)
+        var random = SplitMix64(seed: 2)
         for _ in 0..<20_000 {
             var dialer = MultistreamDialer(
                 protocols: [ping, noise], limits: MultistreamLimits(maximumMessageLength: 20))

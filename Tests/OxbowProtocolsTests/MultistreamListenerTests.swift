@@ -1,4 +1,5 @@
 import OxbowCore
+import OxbowSeeds
 import Testing
 
 @testable import OxbowProtocols
@@ -127,7 +128,7 @@ private func run(
     }
 
     @Test func randomBytesNeverTrap() {
-        var random = SplitMix(state: 1)
+        var random = SplitMix64(seed: 1)
         for _ in 0..<20_000 {
             var listener = MultistreamListener(limits: MultistreamLimits(maximumMessageLength: 16, maximumProposals: 4))
             let noise = random.bytes(Int(random.next() % 40)).map { $0 & (random.next() % 2 == 0 ? 0x0f : 0xff) }

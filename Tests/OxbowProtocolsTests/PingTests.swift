@@ -1,5 +1,6 @@
 import OxbowCore
 import OxbowProtocols
+import OxbowSeeds
 import Testing
 
 private let payload = Array<UInt8>(0..<32)
@@ -106,7 +107,7 @@ private func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: millise
     }
 
     @Test func neverGivesMoreThanTheRateOverAnyTime() {
-        var random = SplitMix(state: 3)
+        var random = SplitMix64(seed: 3)
         var bucket = TokenBucket(interval: .milliseconds(10), burst: 4)
         var now: Int64 = 0
         var taken: [Int64] = []

@@ -1,5 +1,6 @@
 import OxbowCore
 import OxbowProtocols
+import OxbowSeeds
 import OxbowWire
 import Testing
 
@@ -26,7 +27,7 @@ private struct Shuttle {
     }
 
     /// Runs until nothing moves; `accept` answers a migrate.
-    mutating func run(supporting supported: Set<ProtocolID>, accept: Bool = true, random: inout SplitMix) throws {
+    mutating func run(supporting supported: Set<ProtocolID>, accept: Bool = true, random: inout SplitMix64) throws {
         while !(toListener.isEmpty && toDialer.isEmpty) {
             if random.next() % 2 == 0 {
                 listenerInput += take(&toListener, &random)
@@ -38,7 +39,7 @@ private struct Shuttle {
         }
     }
 
-    private func take(_ queue: inout [UInt8], _ random: inout SplitMix) -> [UInt8] {
+    private func take(_ queue: inout [UInt8], _ random: inout SplitMix64) -> [UInt8] {
         let count = min(queue.count, Int(random.next() % 30))
         defer { queue.removeFirst(count) }
         return Array(queue.prefix(count))
@@ -69,7 +70,7 @@ private struct Shuttle {
 
 @Suite struct StreamNegotiationShuttleTests {
     @Test(arguments: 0..<50) func lazyStreamsCarryTheirBytesRightBehind(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SplitMix64(seed: seed)
         let first = random.bytes(Int(random.next() % 50))
         for label in [nil, 0, UInt64.max] {
             for dialect in [MigrationDialect.draft, .proofOfConcept] {
@@ -86,7 +87,7 @@ private struct Shuttle {
     }
 
     @Test(arguments: 0..<50) func theSecondProtocolIsTakenWhenTheFirstIsRefused(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SplitMix64(seed: seed)
         for intent in [
             OutboundStreamNegotiation.Intent.plain(protocols: [mail, chat]),
             .labelled(id: 77, protocols: [mail, chat]),
@@ -100,7 +101,7 @@ private struct Shuttle {
     }
 
     @Test(arguments: 0..<50) func migratesAreJudged(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SplitMix64(seed: seed)
         for dialect in [MigrationDialect.draft, .proofOfConcept] {
             for accept in [true, false] {
                 var shuttle = Shuttle(.target(id: .max, from: 1 << 63), dialect: dialect)
@@ -114,7 +115,7 @@ private struct Shuttle {
 
     /// SM-L1: a peer without migration answers `na`, and the opener gets to read it, whatever came behind.
     @Test(arguments: 0..<50) func aPeerWithoutMigrationRefusesTheLabelAudibly(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SplitMix64(seed: seed)
         var shuttle = Shuttle(
             .labelled(id: 3, protocols: [chat]), behind: random.bytes(20), migrationEnabled: false)
         #expect(throws: StreamNegotiationError.negotiation(.missingLineFeed)) {
@@ -131,7 +132,7 @@ private struct Shuttle {
     }
 
     @Test func randomBytesNeverTrap() {
-        var random = SplitMix(state: 9)
+        var random = SplitMix64(seed: 9)
         let good = [
             headerBytes, migrationBytes, migrationSlashBytes, hex("040a020800"), hex("06120408021000"), chatBytes,
         ]

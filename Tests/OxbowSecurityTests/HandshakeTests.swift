@@ -1,5 +1,6 @@
 import OxbowCore
 import OxbowCrypto
+import OxbowSeeds
 import Testing
 
 @testable import OxbowSecurity
@@ -32,7 +33,7 @@ struct HandshakeTests {
 
     @Test("doesn't mind how its bytes are split", arguments: both, 0..<20)
     func splits(channel: Channel, seed: UInt64) throws {
-        var generator = SeededGenerator(state: seed)
+        var generator = SplitMix64(seed: seed)
         let wire = try channel.wire(.alice, .bob)
         // Seed 0: byte by byte.
         wire.chunk = { seed == 0 ? 1 : Int.random(in: 1...200, using: &generator) }
@@ -154,7 +155,7 @@ struct HandshakeTests {
 
     @Test("answers garbage with an error", arguments: both, SecurityRole.each)
     func garbage(channel: Channel, role: SecurityRole) throws {
-        var generator = SeededGenerator(state: 7)
+        var generator = SplitMix64(seed: 7)
         for _ in 0..<200 {
             let end = End(try channel.handshake(role, .alice))
             _ = end.start()

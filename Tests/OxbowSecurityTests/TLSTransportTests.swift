@@ -1,4 +1,5 @@
 import OxbowCore
+import OxbowSeeds
 import Testing
 
 @testable import OxbowSecurity
@@ -35,7 +36,7 @@ struct TLSTransportTests {
     @Test("doesn't mind how its bytes are split", arguments: 0..<5 as Range<UInt64>)
     func splits(seed: UInt64) throws {
         let pair = try Pair()
-        var generator = SeededGenerator(state: seed)
+        var generator = SplitMix64(seed: seed)
         let plaintext = pattern(40_000)
         var records = try pair.client.written(plaintext)[...]
         var read: [UInt8] = []

@@ -45,11 +45,23 @@ let layers: [Layer] = [
     .driver("OxbowNIO", machines),
     .driver("Oxbow", machines.union(["OxbowNIO"])),
     .driver("OxbowSQLite", ["OxbowCore", "OxbowSwarm", "OxbowNIO"]),
-    .driver("OxbowTesting", machines.union(["OxbowNIO", "Oxbow"])),
+    .machine("OxbowSeeds", []),
+    .driver("OxbowTesting", machines.union(["OxbowSeeds", "OxbowNIO", "Oxbow"])),
     .driver("OxbowSimulate", ["OxbowCore", "OxbowTesting"]),
-    .driver("OxbowExplorer", ["OxbowCore", "OxbowMigration", "OxbowSwarm"]),
+    .driver("OxbowExplorer", ["OxbowSeeds", "OxbowCore", "OxbowMigration", "OxbowSwarm"]),
     .driver("OxbowModelCheck", ["OxbowExplorer"]),
-    .driver("OxbowCLI", ["OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowMigration", "OxbowNIO", "Oxbow"]),
+    .driver("OxbowCommandLine", ["OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowNIO", "Oxbow"]),
+    .driver(
+        "OxbowCLI",
+        [
+            "OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowMigration", "OxbowNIO", "Oxbow", "OxbowCommandLine",
+        ]),
+    .driver(
+        "OxbowInterop",
+        [
+            "OxbowCore", "OxbowCrypto", "OxbowMigration", "OxbowProtocols", "OxbowSecurity", "OxbowUpgrade",
+            "OxbowNIO", "Oxbow", "OxbowCommandLine",
+        ]),
 ]
 
 private let machines: Set<String> = [

@@ -1,4 +1,5 @@
 import Oxbow
+import OxbowSeeds
 import OxbowTesting
 import Testing
 
@@ -6,7 +7,7 @@ import Testing
 @Suite struct BothWaysTests {
     /// Sends the pattern; how it is cut into buffers varies.
     static func send(_ count: Int, on stream: Oxbow.Stream) async throws {
-        var sizes = SplitMix(seed: 7)
+        var sizes = SplitMix64(seed: 7)
         var next = 0
         while next < count {
             let size = min(count - next, Int.random(in: 1...160_000, using: &sizes))

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Oxbow
+import OxbowCommandLine
 
 /// Makes and shows identities.
 struct IDCommand: OxbowSubcommand {

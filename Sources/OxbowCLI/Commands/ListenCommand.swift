@@ -1,6 +1,7 @@
 import ArgumentParser
 import NIOCore
 import Oxbow
+import OxbowCommandLine
 import OxbowNIO
 
 /// A host that waits for peers and tells what they do.

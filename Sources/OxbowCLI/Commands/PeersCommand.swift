@@ -1,5 +1,6 @@
 import ArgumentParser
 import Oxbow
+import OxbowCommandLine
 import OxbowNIO
 
 /// The peers of a host, their connections and streams: once, or live.

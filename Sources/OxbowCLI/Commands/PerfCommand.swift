@@ -1,5 +1,6 @@
 import ArgumentParser
 import Oxbow
+import OxbowCommandLine
 import OxbowProtocols
 
 /// `/perf/1.0.0`, both sides.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import NIOCore
 import Oxbow
+import OxbowCommandLine
 import OxbowNIO
 import Synchronization
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Oxbow
+import OxbowCommandLine
 import OxbowNIO
 
 /// A relay for peers that can't reach each other.

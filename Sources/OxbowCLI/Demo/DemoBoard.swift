@@ -1,4 +1,5 @@
 import Oxbow
+import OxbowCommandLine
 import Synchronization
 
 /// What is known of a demo at one moment: what the picture shows.

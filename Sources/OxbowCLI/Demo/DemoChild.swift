@@ -1,4 +1,5 @@
 import Foundation
+import OxbowCommandLine
 import Synchronization
 
 /// The second process of the demo: this program again, with its standard input and output as the control channel. It
@@ -26,8 +27,8 @@ final class DemoChild: Sendable {
         do {
             try process.run()
         } catch {
-            FileDescriptor(reading).close()
-            FileDescriptor(writing).close()
+            OpenFile(reading).close()
+            OpenFile(writing).close()
             throw .cannotStart("\(error.localizedDescription) (\(program.path))")
         }
         try? toChild.fileHandleForWriting.close()

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Oxbow
+import OxbowCommandLine
 
 /// Moves a live stream between connections while a file flows on it.
 struct DemoCommand: OxbowSubcommand {

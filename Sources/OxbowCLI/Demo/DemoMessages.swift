@@ -1,4 +1,5 @@
 import Foundation
+import OxbowCommandLine
 import Synchronization
 
 /// What the two processes tell each other besides the stream: one JSON object a line, on B's standard input and
@@ -66,7 +67,7 @@ struct DemoLink: Sendable {
     private static func readLines(_ input: Int32, into continuation: AsyncStream<DemoMessage>.Continuation) {
         defer {
             continuation.finish()
-            FileDescriptor(input).close()
+            OpenFile(input).close()
         }
         let decoder = JSONDecoder()
         var pending: [UInt8] = []
@@ -87,10 +88,10 @@ struct DemoLink: Sendable {
 
     /// Writes whole lines, from any task.
     private final class LineWriter: Sendable {
-        private let output: Mutex<FileDescriptor?>
+        private let output: Mutex<OpenFile?>
 
         init(_ output: Int32) {
-            self.output = Mutex(FileDescriptor(output, name: "the control channel"))
+            self.output = Mutex(OpenFile(output, name: "the control channel"))
         }
 
         deinit {

@@ -1,3 +1,5 @@
+import OxbowCommandLine
+
 /// Colours of a terminal, or none.
 struct DemoPaint: Sendable {
     let isOn: Bool

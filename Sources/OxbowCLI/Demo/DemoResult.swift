@@ -1,3 +1,4 @@
+import OxbowCommandLine
 import OxbowCore
 
 /// What a demo showed.

@@ -1,4 +1,5 @@
 import Foundation
+import OxbowCommandLine
 import Synchronization
 
 /// Where the demo shows itself: standard output, or standard error when standard output is for JSON.
@@ -25,7 +26,7 @@ struct DemoScreen: Sendable {
     }
 
     private func write(_ text: String) {
-        let descriptor = isJSON ? FileDescriptor(STDERR_FILENO) : .standardOutput
+        let descriptor = isJSON ? OpenFile(STDERR_FILENO) : .standardOutput
         try? descriptor.write(Array(text.utf8))
     }
 
@@ -51,7 +52,7 @@ struct DemoScreen: Sendable {
 private enum DemoCursor {
     private static let isHidden = Mutex(false)
     private static let restored: Void = {
-        atexit { DemoCursor.show { try? FileDescriptor.standardOutput.write(Array($0.utf8)) } }
+        atexit { DemoCursor.show { try? OpenFile.standardOutput.write(Array($0.utf8)) } }
     }()
 
     static func hide(with write: (String) -> Void) {

@@ -1,4 +1,5 @@
 import Oxbow
+import OxbowCommandLine
 import Synchronization
 
 /// One side's part in the demo: it sends a file, receives the other's, and moves the stream when it is told to. Both

@@ -1,3 +1,5 @@
+import OxbowCommandLine
+
 /// The words around the picture.
 struct DemoText: Sendable {
     let plan: DemoPlan

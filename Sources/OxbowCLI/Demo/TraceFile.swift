@@ -1,5 +1,6 @@
 import Foundation
 import Oxbow
+import OxbowCommandLine
 import OxbowNIO
 
 /// The file to which a stream's trace goes.

@@ -1,5 +1,6 @@
 import NIOCore
 import Oxbow
+import OxbowCommandLine
 import OxbowCrypto
 import OxbowNIO
 import Synchronization
@@ -147,7 +148,7 @@ final class FileReceiver: Sendable {
 
     /// Copies the file to the disk, and compares its digest with the one behind it.
     private func copy(
-        _ stream: OxbowStream, to file: FileDescriptor, _ progress: TransferProgress
+        _ stream: OxbowStream, to file: OpenFile, _ progress: TransferProgress
     ) async throws -> [UInt8] {
         var digest = SHA256Stream()
         var trailer = ByteBuffer()

@@ -1,5 +1,6 @@
 import NIOCore
 import Oxbow
+import OxbowCommandLine
 import OxbowCrypto
 import OxbowNIO
 
@@ -11,7 +12,7 @@ import Darwin
 
 /// A file that is to be sent.
 struct SourceFile: Sendable {
-    let file: FileDescriptor
+    let file: OpenFile
     let name: String
     let size: UInt64
 
@@ -19,7 +20,7 @@ struct SourceFile: Sendable {
     init(path: String) throws {
         let number = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard number >= 0 else { throw FileError("read \(path)") }
-        file = FileDescriptor(number, name: path)
+        file = OpenFile(number, name: path)
         var status = stat()
         guard fstat(number, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             file.close()

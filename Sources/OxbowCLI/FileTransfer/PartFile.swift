@@ -1,5 +1,6 @@
 #if canImport(Glibc)
 import Glibc
+import OxbowCommandLine
 #else
 import Darwin
 #endif
@@ -8,7 +9,7 @@ import Darwin
 struct PartFile: Sendable {
     let path: String
     let isOverwriting: Bool
-    let file: FileDescriptor
+    let file: OpenFile
     private var partPath: String { path + ".part" }
 
     /// - Parameter isOverwriting: whether a file of that name, or what an earlier transfer left, may be replaced.
@@ -22,7 +23,7 @@ struct PartFile: Sendable {
         let exclusive = isOverwriting ? O_TRUNC : O_EXCL
         let number = open(part, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | exclusive, 0o644)
         guard number >= 0 else { throw FileError("create \(part)") }
-        file = FileDescriptor(number, name: part)
+        file = OpenFile(number, name: part)
     }
 
     /// The room on the file system for which `path` is meant, in bytes; nil when that can't be found out.

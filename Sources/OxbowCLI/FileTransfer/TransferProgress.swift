@@ -1,4 +1,5 @@
 import Oxbow
+import OxbowCommandLine
 import OxbowNIO
 import Synchronization
 

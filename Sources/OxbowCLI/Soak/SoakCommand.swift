@@ -1,5 +1,6 @@
 import ArgumentParser
 import Oxbow
+import OxbowCommandLine
 import OxbowNIO
 
 /// Many streams that move many times, for as long as it takes to trust them.

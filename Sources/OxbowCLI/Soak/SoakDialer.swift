@@ -1,5 +1,6 @@
 import NIOCore
 import Oxbow
+import OxbowCommandLine
 import OxbowNIO
 import Synchronization
 

@@ -1,4 +1,5 @@
 import Oxbow
+import OxbowCommandLine
 
 /// What goes wrong in a soak.
 enum SoakError: Error, Hashable, Sendable, CustomStringConvertible {

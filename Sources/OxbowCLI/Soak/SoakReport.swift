@@ -1,4 +1,5 @@
 import Oxbow
+import OxbowCommandLine
 import OxbowNIO
 
 /// Counts of one end of a soak.

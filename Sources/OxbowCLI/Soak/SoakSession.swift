@@ -1,5 +1,6 @@
 import NIOCore
 import Oxbow
+import OxbowCommandLine
 import OxbowMigration
 import OxbowNIO
 import Synchronization

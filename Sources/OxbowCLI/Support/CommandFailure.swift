@@ -1,35 +1,8 @@
 import ArgumentParser
 import Oxbow
+import OxbowCommandLine
 
-/// What a command's exit status tells; `oxbow --help` lists them.
-enum ExitStatus: Int32, Sendable {
-    case failed = 1
-    /// The peer couldn't be connected to.
-    case connect = 2
-    /// A transfer broke off, or its digest differs.
-    case transfer = 3
-    /// A local file can't be read or written.
-    case file = 4
-    /// SIGINT, as shells count it.
-    case interrupted = 130
-    /// Nobody reads the output any more (SIGPIPE, as shells count it).
-    case outputClosed = 141
-    /// SIGTERM, as shells count it.
-    case terminated = 143
-}
-
-/// Why a command ends without having done what it should.
-struct CommandFailure: Error, CustomStringConvertible {
-    let status: ExitStatus
-    /// For standard error; may have several lines, and none when there is nothing to say.
-    let description: String
-    /// What is known nevertheless, for `--json`.
-    var fields: [(String, JSON)] = []
-
-    init(_ status: ExitStatus, _ description: String, fields: [(String, JSON)] = []) {
-        (self.status, self.description, self.fields) = (status, description, fields)
-    }
-
+extension CommandFailure {
     /// Any error with the status that fits its kind.
     init(_ error: any Error) {
         switch error {

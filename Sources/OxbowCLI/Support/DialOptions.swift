@@ -1,5 +1,6 @@
 import ArgumentParser
 import Oxbow
+import OxbowCommandLine
 
 /// Where the peer is, for every command that dials.
 struct DialOptions: ParsableArguments {

@@ -1,7 +1,6 @@
-public import ArgumentParser
-public import Oxbow
-
-extension SecurityProtocol: ExpressibleByArgument {}
+import ArgumentParser
+import Oxbow
+import OxbowCommandLine
 
 /// Options of every command that has a host.
 struct HostOptions: ParsableArguments {

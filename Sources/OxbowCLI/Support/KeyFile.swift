@@ -1,4 +1,5 @@
 import Oxbow
+import OxbowCommandLine
 
 #if canImport(Glibc)
 import Glibc
@@ -67,7 +68,7 @@ struct KeyFile: Sendable {
             if errno == ENOENT { return nil }
             throw FileError("read \(path)")
         }
-        let file = FileDescriptor(number, name: path)
+        let file = OpenFile(number, name: path)
         defer { file.close() }
         var status = stat()
         guard fstat(number, &status) == 0 else { throw FileError("read \(path)") }
@@ -90,7 +91,7 @@ struct KeyFile: Sendable {
         let number = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard number >= 0 else { throw FileError("create \(part)") }
         defer { unlink(part) }
-        let file = FileDescriptor(number, name: path)
+        let file = OpenFile(number, name: path)
         defer { file.close() }
         try file.write(key.protobuf)
         guard fsync(number) == 0 else { throw FileError("write \(path)") }

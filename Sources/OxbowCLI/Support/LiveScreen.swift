@@ -1,3 +1,5 @@
+import OxbowCommandLine
+
 /// Lines that are drawn over as they change. Where standard output is no terminal, each picture follows the one before.
 final class LiveScreen {
     private var height = 0

@@ -1,20 +1,8 @@
 import Oxbow
+import OxbowCommandLine
 import OxbowMigration
 import OxbowNIO
 import OxbowProtocols
-
-/// Text from elsewhere as it may be shown in a terminal: without what would move the cursor or change its mind.
-func printable(_ text: some StringProtocol) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-        switch scalar.properties.generalCategory {
-        case .control where scalar != "\n", .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse:
-            result.append("\u{FFFD}")
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result
-}
 
 extension SwarmEvent {
     /// The event as a line for people; nil for what only fills the screen.
@@ -122,18 +110,6 @@ extension SwarmEvent {
                 ("change", .string(change.description)),
             ]
         }
-    }
-}
-
-extension ConnectionPath {
-    var json: JSON {
-        .object([
-            ("connection", .uint(id.rawValue)), ("inbound", .bool(role == .listener)),
-            ("local", localAddress.map { .string($0.description) } ?? .null),
-            ("remote", remoteAddress.map { .string($0.description) } ?? .null),
-            ("security", security.map { .string($0.rawValue) } ?? .null),
-            ("relayed", .bool(isRelayed)), ("limited", .bool(isLimited)),
-        ])
     }
 }
 

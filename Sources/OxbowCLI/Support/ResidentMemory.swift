@@ -1,5 +1,6 @@
 #if canImport(Glibc)
 import Glibc
+import OxbowCommandLine
 #endif
 
 /// How much of this process is in memory.
@@ -9,7 +10,7 @@ enum ResidentMemory {
         #if canImport(Glibc)
         let number = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
         guard number >= 0 else { return nil }
-        let file = FileDescriptor(number, name: "/proc/self/statm")
+        let file = OpenFile(number, name: "/proc/self/statm")
         defer { file.close() }
         var text = [UInt8](repeating: 0, count: 256)
         guard let count = try? text.withUnsafeMutableBytes({ try file.read(into: $0) }) else { return nil }

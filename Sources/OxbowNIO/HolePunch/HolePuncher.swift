@@ -17,8 +17,8 @@ final class HolePuncher: SwarmComponent {
         var histories: [PeerID: HolePunchHistory] = [:]
         /// Relayed connections over which an upgrade was tried, or is.
         var tried: Set<ConnectionID> = []
-        /// Where peers saw this host, by the connections on which they said so.
-        var observed: [ConnectionID: Multiaddr] = [:]
+        /// Where peers could knock when it was last looked at.
+        var addresses: [Multiaddr] = []
         var isClosed = false
     }
 
@@ -47,7 +47,6 @@ final class HolePuncher: SwarmComponent {
     func connectionClosed(_ connection: ConnectionDriver, with peer: PeerState, in swarm: Swarm) {
         let run = state.withLock { state in
             state.tried.remove(connection.id)
-            state.observed[connection.id] = nil
             return state.runs[peer.id]
         }
         if let run, run.relayed === connection { run.abandon(.relayedConnectionLost) }
@@ -61,7 +60,7 @@ final class HolePuncher: SwarmComponent {
     func identifyChanged(
         _ peer: PeerState, _ info: IdentifyInfo, on connection: ConnectionDriver, in swarm: Swarm
     ) {
-        if observe(info.observedAddress, on: connection, in: swarm) { tryAll(in: swarm) }
+        lookAround(in: swarm)
         attempt(with: peer, info, over: connection, in: swarm)
     }
 
@@ -77,37 +76,17 @@ final class HolePuncher: SwarmComponent {
         for run in runs { run.relayed.onLoop { _ in run.abandon(.closed) } }
     }
 
-    // MARK: Own addresses
-
-    /// Keeps where a peer sees this host, if that is a mapping of the port that it listens on.
-    ///
-    /// - Returns: whether that is news.
-    private func observe(_ address: Multiaddr?, on connection: ConnectionDriver, in swarm: Swarm) -> Bool {
-        let path = connection.path
-        guard let address, !path.isRelayed, address.tcpEndpoint != nil, !address.isRelayed,
-            let port = path.localAddress?.tcpEndpoint?.port,
-            swarm.listenAddresses.contains(where: { $0.tcpEndpoint?.port == port })
-        else { return false }
-        return state.withLock { state in
-            let isKnown = state.observed.values.contains(address)
-            state.observed[connection.id] = address
-            return !isKnown
-        }
-    }
-
-    /// At which addresses a peer that dials might reach this host: what is known of reachability, then what it announces,
-    /// then what peers see, those first that most of them agree on.
-    func holePunchAddresses(of swarm: Swarm) -> [Multiaddr] {
-        let counts = state.withLock { state in
-            state.observed.values.reduce(into: [Multiaddr: Int]()) { $0[$1, default: 0] += 1 }
-        }
-        let observed = counts.sorted { ($1.value, $0.key.description) < ($0.value, $1.key.description) }.map(\.key)
-        var seen: Set<Multiaddr> = []
-        let all = swarm.holePunchAddresses + swarm.announcedAddresses.filter { !$0.isRelayed } + observed
-        return all.filter { seen.insert($0).inserted }
-    }
-
     // MARK: This side's attempts
+
+    /// Tries again where the host has learned of another address of its own: reachability heard of it just before.
+    private func lookAround(in swarm: Swarm) {
+        let addresses = swarm.holePunchAddresses
+        let isNews = state.withLock { state in
+            defer { state.addresses = addresses }
+            return !Set(addresses).isSubset(of: state.addresses)
+        }
+        if isNews { tryAll(in: swarm) }
+    }
 
     /// Looks for relayed connections that can be upgraded now: another own address is known, or a place is free.
     private func tryAll(in swarm: Swarm) {
@@ -128,7 +107,7 @@ final class HolePuncher: SwarmComponent {
         with peer: PeerState, _ info: IdentifyInfo, over connection: ConnectionDriver, in swarm: Swarm
     ) {
         guard connection.path.isRelayed, connection.role == .listener, !peer.hasDirectConnection else { return }
-        let own = holePunchAddresses(of: swarm)
+        let own = swarm.holePunchAddresses
         let canExchange =
             info.protocols.contains(DCUtR.protocolID) && !configuration.addresses.sendable(own).isEmpty
         let canDial =
@@ -161,7 +140,7 @@ final class HolePuncher: SwarmComponent {
         guard connection.path.isRelayed, connection.role == .dialer, let peer = swarm.peer(of: connection),
             !peer.hasDirectConnection
         else { return stream.reset() }
-        let own = holePunchAddresses(of: swarm)
+        let own = swarm.holePunchAddresses
         let part: HolePunchPart? = state.withLock { state in
             guard !state.isClosed else { return nil }
             if let running = state.runs[peer.id] {

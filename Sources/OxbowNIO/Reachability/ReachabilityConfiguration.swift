@@ -11,7 +11,8 @@ public struct ReachabilityConfiguration: Sendable, Hashable {
         case never
     }
 
-    /// Whether peers' observations are collected and servers asked.
+    /// Whether peers' observations are collected and servers asked. Without it hole punching knows only the addresses
+    /// that the host announces.
     public var isEnabled = true
     /// What the operator knows; nil lets the host find out. Then nobody is asked, and the answer is this.
     public var known: HostReachability?

@@ -25,17 +25,16 @@ extension Swarm {
         reachabilityService?.state.withLock { $0.tracker.reachable } ?? []
     }
 
-    /// Where a peer should knock to punch a hole, the best guess first, at most 16: what was reached from outside, what
-    /// peers agree on, what the host listens on itself as far as the policy lets it be dialled, and what any peer has
-    /// said.
+    /// Where a peer should knock to punch a hole, the best guess first: what was reached from outside, what peers agree on,
+    /// what the host announces itself, and what any peer has said. Which of them are sent is for the policy of hole
+    /// punching to say.
     package var holePunchAddresses: [Multiaddr] {
-        guard let service = reachabilityService else { return [] }
-        let listenAddresses = listenAddresses
+        let announced = announcedAddresses.filter { !$0.isRelayed }
+        guard let service = reachabilityService else { return announced }
         let all = service.state.withLock { state in
-            state.tracker.reachable + state.observed.confirmed + listenAddresses + state.observed.guesses()
+            state.tracker.reachable + state.observed.confirmed + announced + state.observed.guesses()
         }
         var seen: Set<Multiaddr> = []
-        let allowed = all.filter { service.configuration.addresses.allows($0) && seen.insert($0).inserted }
-        return Array(allowed.prefix(16))
+        return all.filter { seen.insert($0).inserted }
     }
 }

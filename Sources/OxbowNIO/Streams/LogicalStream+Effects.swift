@@ -229,6 +229,8 @@ extension LogicalStream.State {
     private mutating func finishWaiters(
         _ result: Result<MigrationRecord, any Error>, _ effects: inout StreamEffects
     ) {
+        // An attempt whose end is the stream's end too has told its waiters of the first: that is what they asked for.
+        guard !migrationWaiters.isEmpty else { return }
         effects.migrationWaiters += migrationWaiters
         effects.migrationResult = result
         migrationWaiters = []

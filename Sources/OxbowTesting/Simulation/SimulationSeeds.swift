@@ -1,3 +1,5 @@
+import OxbowSeeds
+
 extension SimulationPlan {
     /// The plan of a seed: everything by chance, with weights that make races likely and runs short.
     ///
@@ -20,10 +22,10 @@ extension SimulationPlan {
 
 /// Draws the parts of a plan.
 private struct Chance {
-    private var generator: SplitMix
+    private var generator: SplitMix64
 
     init(_ seed: UInt64) {
-        generator = SplitMix(seed: seed)
+        generator = SplitMix64(seed: seed)
         // Neighbouring seeds begin alike.
         for _ in 0..<4 { _ = generator.next() }
     }

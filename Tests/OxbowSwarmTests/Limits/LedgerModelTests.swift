@@ -1,4 +1,5 @@
 import OxbowCore
+import OxbowSeeds
 import OxbowSwarm
 import Testing
 
@@ -29,7 +30,7 @@ import Testing
     }
 
     private struct Run {
-        var generator: Generator
+        var generator: SplitMix64
         var ledger: ResourceLedger
         let limits: ResourceLimits
         var connections: [UInt64: Item] = [:]
@@ -44,7 +45,7 @@ import Testing
         let protocols: [ProtocolID] = ["/a", "/b", "/c"]
 
         init(seed: UInt64) {
-            generator = Generator(state: seed)
+            generator = SplitMix64(seed: seed)
             var limits = ResourceLimits.unlimited
             limits.system = ScopeLimits(
                 inboundConnections: 8, outboundConnections: 5, connections: 11, inboundStreams: 20, streams: 30,
@@ -333,16 +334,10 @@ import Testing
             return isSame ? nil : "\(ledger.connectionCount) connections, \(ledger.streamCount) streams"
         }
     }
+}
 
-    private struct Generator {
-        var state: UInt64
-
-        /// SplitMix64.
-        mutating func next(_ bound: Int) -> Int {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var mixed = (state ^ state >> 30) &* 0xbf58_476d_1ce4_e5b9
-            mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-            return Int((mixed ^ mixed >> 31) % UInt64(bound))
-        }
+extension SplitMix64 {
+    fileprivate mutating func next(_ bound: Int) -> Int {
+        Int(next() % UInt64(bound))
     }
 }

@@ -1,0 +1,144 @@
+"""The scripted migration peer: its messages, its transcript, and whether its scenarios can fail."""
+
+from __future__ import annotations
+
+import io
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+
+from migration import opening, scenarios
+from migration.execute import Outcome, execute
+from migration.messages import Answer, Dialect, Label, Malformed, Message, Migrate, decode, encode, split
+from migration.model.mutants import MUTANTS, Mutant
+from migration.model.poc import LONGEST, ProofOfConceptSide
+from migration.model.side import ModelSide
+from migration.registry import SCENARIOS, Cell, cells
+from peers.contract import ECHO
+from stack import multistream
+from stack.multistream import HEADER
+
+#: Seconds for one wait: the model is in this process.
+PATIENCE = 5.0
+#: The same where a wrong variant may leave the scenario waiting.
+SHORT = 1.0
+#: Scenarios whose deadline the model doesn't keep.
+QUICK = 10.0
+
+
+class MessageTests(unittest.TestCase):
+    VECTORS: tuple[tuple[Message, str], ...] = (
+        (Label(0), "040a020800"),
+        (Migrate(2, 0), "06120408021000"),
+        (Answer(True, is_bare=False), "021a00"),
+        (Answer(False, is_bare=False), "041a020801"),
+        (Answer(True, is_bare=True), "00"),
+        (Answer(False, is_bare=True), "020801"),
+    )
+
+    def test_vectors(self) -> None:
+        for message, wire in self.VECTORS:
+            self.assertEqual(encode(message).hex(), wire)
+            whole = split(bytes.fromhex(wire) + b"behind")
+            assert whole is not None
+            self.assertEqual(decode(whole[0], is_answer=isinstance(message, Answer)), message)
+
+    def test_no_consent_by_mistake(self) -> None:
+        for body in ("0a020807", "2200", "ffffff"):
+            with self.assertRaises((Malformed, ValueError)):
+                answer = decode(bytes.fromhex(body), is_answer=True)
+                if not isinstance(answer, Answer):
+                    raise Malformed
+
+    def test_a_message_in_pieces(self) -> None:
+        wire = encode(Migrate(1 << 60, 300))
+        for count in range(len(wire)):
+            self.assertIsNone(split(wire[:count]))
+
+    def test_openings(self) -> None:
+        flight = multistream.lines(HEADER, Dialect.DRAFT.protocol) + encode(Label(7)) + multistream.lines(HEADER, ECHO)
+        for count in range(len(flight)):
+            self.assertFalse(opening.read(flight[:count]).is_whole)
+        found = opening.read(flight + b"bytes")
+        self.assertEqual((found.label, found.protocol, found.end), (7, ECHO, len(flight)))
+
+    def test_small_ids_fit_the_proof_of_concept(self) -> None:
+        self.assertLessEqual(len(encode(Migrate((1 << 14) - 1, (1 << 14) - 2))) - 1, LONGEST)
+        self.assertGreater(len(encode(Migrate(1 << 14, 1))) - 1, LONGEST - 1)
+
+
+class CatalogueTests(unittest.TestCase):
+    def test_enough_and_told(self) -> None:
+        self.assertTrue(scenarios.__all__)
+        self.assertGreaterEqual(len(SCENARIOS), 50)
+        for one in SCENARIOS.values():
+            self.assertTrue(one.rules, one.name)
+            self.assertTrue(one.summary.endswith("."), one.name)
+
+    def test_each_mutant_has_its_scenario(self) -> None:
+        self.assertGreaterEqual(len(MUTANTS), 10)
+        for mutant in MUTANTS:
+            self.assertIn(mutant.caught_by, SCENARIOS)
+
+
+def _draft_cells() -> list[Cell]:
+    """Each scenario in one of its roles, the orders by turns."""
+    chosen = {}
+    for index, cell in enumerate(cells((Dialect.DRAFT,))):
+        if cell.scenario.lasts <= QUICK and (cell.scenario.name not in chosen or index % 4 == 1):
+            chosen[cell.scenario.name] = cell
+    return list(chosen.values())
+
+
+class ModelTests(unittest.TestCase):
+    """The correct far side passes all; each wrong one is caught by the scenario that is there for it."""
+
+    def test_the_correct_one_passes(self) -> None:
+        side = ModelSide()
+        try:
+            outcomes = [execute(cell, side, PATIENCE) for cell in _draft_cells()]
+        finally:
+            side.close()
+        self.assertEqual([(one.cell.name, one.text) for one in outcomes if one.status != "pass"], [])
+
+    def test_the_proof_of_concept_gets_along_with_its_dialect(self) -> None:
+        side = ProofOfConceptSide()
+        try:
+            outcomes = [execute(cell, side, PATIENCE) for cell in cells((Dialect.POC,))]
+            draft = next(cell for cell in cells((Dialect.DRAFT,)) if cell.scenario.name == "under-the-other-name")
+            lost = execute(draft, side, SHORT)
+        finally:
+            side.close()
+        self.assertEqual([(one.cell.name, one.text) for one in outcomes if one.status != "pass"], [])
+        self.assertEqual(lost.status, "FAIL", "a flight as the draft has it must be lost on it")
+
+    def test_each_mutant_is_caught(self) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            for mutant, outcome in zip(MUTANTS, pool.map(self._catch, MUTANTS), strict=True):
+                with self.subTest(mutant.name):
+                    self.assertEqual(outcome.status, "FAIL", mutant.what)
+                    self.assertIn(outcome.rule, mutant.rules, outcome.text)
+
+    @staticmethod
+    def _catch(mutant: Mutant) -> Outcome:
+        cell = next(one for one in cells((Dialect.DRAFT,)) if one.scenario.name == mutant.caught_by)
+        side = ModelSide(frozenset([mutant.name]))
+        try:
+            return execute(cell, side, SHORT)
+        finally:
+            side.close()
+
+
+class TranscriptTests(unittest.TestCase):
+    def test_both_forms_tell_the_messages(self) -> None:
+        cell = next(one for one in cells((Dialect.DRAFT,)) if one.scenario.name == "moves")
+        side = ModelSide()
+        try:
+            outcome = execute(cell, side, PATIENCE)
+        finally:
+            side.close()
+        text, lines = io.StringIO(), io.StringIO()
+        outcome.transcript.write_text(text)
+        outcome.transcript.write_json(lines)
+        for form in (text, lines):
+            for said in ("Label(id=", "Migrate(id=", "Answer(accepts=True", "FIN"):
+                self.assertIn(said, form.getvalue())

@@ -1,0 +1,1 @@
+"""Reading the golden transcripts of `Specs/transcripts` without any of Oxbow's code."""
