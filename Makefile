@@ -78,6 +78,13 @@ matrix: ## Run against libp2p peers of others, in every combination: QUICK=1, ON
 interop: ## The quick part of the matrix
 	@$(MAKE) --no-print-directory matrix QUICK=1
 
+.PHONY: conformance
+conformance: ## Ask Yamux, multistream, Noise and identify of Oxbow and others: QUICK=1 for Oxbow alone, TARGET=py KIT=noisespec ONLY='5.*'
+	@scripts/bootstrap $(if $(QUICK),,--with-peers)
+	@$(MAKE) --no-print-directory $(OXBOW_INTEROP)
+	@Interop/conformance/run $(if $(QUICK),--target oxbow) $(foreach name,$(TARGET),--target $(name)) \
+		$(foreach name,$(KIT),--kit $(name)) $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)
+
 .PHONY: test-plans
 test-plans: ## Run libp2p's test-plans and unified-testing without containers: ONLY='transport/*/tls/*'
 	@scripts/bootstrap --with-test-plans --with-lab $(LAB_PEERS)

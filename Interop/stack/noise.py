@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
@@ -169,7 +170,8 @@ def _read_frame(wire: Buffered, timeout: float) -> bytes:
     return wire.read(int.from_bytes(wire.read(2, timeout), "big"), timeout)
 
 
-def _check(payload: bytes, static: bytes) -> tuple[bytes, dict[int, list[int | bytes]]]:
+def check_payload(payload: bytes, static: bytes) -> tuple[bytes, dict[int, list[int | bytes]]]:
+    """The peer's id and the fields of its payload; raises `NoiseError` when the static key isn't signed by its identity."""
     fields = decode_message(payload)
     key, signature = first_bytes(fields, 1), first_bytes(fields, 2)
     if key is None or signature is None or not verify(key, SIGNED_PREFIX + static, signature):
@@ -191,7 +193,7 @@ def initiate(
     state.mix_key(agree(ephemeral, remote_ephemeral))
     remote_static = state.open(message[32 : 64 + TAG])
     state.mix_key(agree(ephemeral, remote_static))
-    remote, fields = _check(state.open(message[64 + TAG :]), remote_static)
+    remote, fields = check_payload(state.open(message[64 + TAG :]), remote_static)
     sealed_static = state.seal(public_bytes(static))
     state.mix_key(agree(static, remote_ephemeral))
     link.send(_frame(sealed_static + state.seal(handshake_payload(identity, static, muxers))))
@@ -202,9 +204,14 @@ def initiate(
 
 
 def respond(
-    link: Link, identity: Identity, leftover: bytes = b"", timeout: float = 10.0, muxers: tuple[str, ...] = ()
+    link: Link,
+    identity: Identity,
+    leftover: bytes = b"",
+    timeout: float = 10.0,
+    muxers: tuple[str, ...] = (),
+    check: Callable[[bytes, bytes], tuple[bytes, dict[int, list[int | bytes]]]] = check_payload,
 ) -> NoiseLink:
-    """The handshake as responder."""
+    """The handshake as responder. `check` judges the peer's payload."""
     wire, state = Buffered(link, leftover), Symmetric()
     ephemeral, static = X25519PrivateKey.generate(), X25519PrivateKey.generate()
     message = _read_frame(wire, timeout)
@@ -220,7 +227,7 @@ def respond(
     message = _read_frame(wire, timeout)
     remote_static = state.open(message[: 32 + TAG])
     state.mix_key(agree(ephemeral, remote_static))
-    remote, fields = _check(state.open(message[32 + TAG :]), remote_static)
+    remote, fields = check(state.open(message[32 + TAG :]), remote_static)
     receiving, sending = state.split()
     secured = NoiseLink(wire, sending, receiving, remote, remote_static)
     secured.remote_payload = fields

@@ -1,0 +1,1 @@
+"""Conformance kits: cases that are put to any implementation, each on a connection of its own."""

@@ -1,0 +1,1 @@
+"""The cases of yamuxspec, a module for each subject."""
