@@ -26,7 +26,7 @@ public struct PublicKey: Hashable, Sendable {
         self.type = type
         switch type {
         case .ed25519:
-            guard data.count == 32 else { throw .malformed(type) }
+            guard data.count == 32, !LowOrderPoints.contain(data) else { throw .malformed(type) }
             key = try Self.checked(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, data, data.count), type)
             self.data = data
         case .secp256k1:

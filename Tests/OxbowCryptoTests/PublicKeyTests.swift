@@ -58,6 +58,23 @@ import Testing
         #expect(OpenSSL.isErrorQueueEmpty)
     }
 
+    /// The eight points of low order and their unreduced forms, by their y coordinate, each with both signs of x. That
+    /// signatures of nobody hold under them is what noisespec shows (2.22).
+    @Test(arguments: [
+        String(repeating: "00", count: 32), "01" + String(repeating: "00", count: 31),
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ec" + String(repeating: "ff", count: 30) + "7f", "ed" + String(repeating: "ff", count: 30) + "7f",
+        "ee" + String(repeating: "ff", count: 30) + "7f",
+    ])
+    func ed25519KeysThatEverybodyCanSignForAreRefused(coordinate: String) throws {
+        var data = hex(coordinate)
+        for sign: UInt8 in [0, 0x80] {
+            data[31] = data[31] & 0x7f | sign
+            #expect(throws: KeyError.malformed(.ed25519)) { try PublicKey(type: .ed25519, data: data) }
+        }
+    }
+
     @Test func otherFormsOfTheMessageAreRefused() throws {
         let data = Array(KeyVector.ed25519.publicKey.dropFirst(4))
         let forms: [[UInt8]] = [
