@@ -55,7 +55,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     whom = parser.add_mutually_exclusive_group()
     whom.add_argument(
         "--program", metavar="COMMAND", default=f"{_DEFAULT} peer",
-        help="a program of the interop contract, as listener and as dialer (default: oxbow)",
+        help="a program of the interop contract, as listener and as dialer (default: oxbow-interop)",
     )  # fmt: skip
     whom.add_argument("--target", metavar="MULTIADDR/p2p/ID", help="a listener that serves /echo/1.0.0 and /xfer/1.0.0")
     whom.add_argument("--listen", action="store_true", help="print an address for each scenario and wait for a dialer")
