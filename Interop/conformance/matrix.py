@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import fnmatch
-import hashlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -19,6 +16,7 @@ from pathlib import Path
 from harness.cells import Amounts
 from harness.execute import Setting
 from harness.process import Program, ProgramError
+from harness.versions import versions
 
 from . import report
 from .case import Case, Result, Status
@@ -61,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             outcomes.append(_run(implementation, name, setting, options.only or ["*"]))
             _show(outcomes[-1])
     if options.write:
-        options.write.write_text(as_markdown(outcomes, _versions(setting)))
+        options.write.write_text(as_markdown(outcomes, versions(setting, sum(outcome[3] for outcome in outcomes), True)))
     return _end(outcomes, options.json)
 
 
@@ -156,24 +154,9 @@ def _end(outcomes: Sequence[Outcome], wants_json: bool) -> int:
     return 1 if failed else 0
 
 
-def _versions(setting: Setting) -> dict[str, str]:
-    """What took part, read from what ran. The daemon is packed: its digest stands for its version."""
-    python = str(setting.peers / "venv" / "bin" / "python")
-    daemon = hashlib.sha256((setting.peers / "bin" / "p2pd").read_bytes()).hexdigest()
-    return {
-        "Oxbow": _output([str(setting.oxbow), "--version"]),
-        "go-libp2p": f"the daemon that `Interop/peers/setup` pins, SHA-256 {daemon[:16]}…",
-        "py-libp2p": _output([python, "-c", "from importlib.metadata import version; print(version('libp2p'))"]),
-    }
-
-
-def _output(command: Sequence[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "of unknown version"
-
-
 _HEAD = """# Results of the conformance kits
 
-Written by `Interop/conformance/run --write` on {date}; [README.md](README.md) says what is asked and how it is judged.
+Written by `Interop/conformance/run --write`; [README.md](README.md) says what is asked and how it is judged.
 *failed*: a MUST was broken; *advised*: a SHOULD was not met; *noted*: an implementation's own choice, recorded;
 *skipped*: it can't be asked.
 
@@ -184,10 +167,7 @@ Written by `Interop/conformance/run --write` on {date}; [README.md](README.md) s
 def as_markdown(outcomes: Sequence[Outcome], known: dict[str, str]) -> str:
     """The results as a document: a table for each kit and target, and what isn't good, as it was found."""
     lines = [
-        _HEAD.format(
-            date=datetime.date.today().isoformat(),
-            versions="\n".join(f"- {name}: {text}" for name, text in known.items()),
-        )
+        _HEAD.format(versions="\n".join(f"- {name}: {text}" for name, text in known.items()))
     ]
     lines += ["| kit | target | " + " | ".join(c.value for c in report.COLUMNS) + " |", "|---" * 7 + "|"]
     for implementation, name, results, _ in outcomes:
