@@ -12,7 +12,9 @@ from typing import Protocol
 from peers.contract import ECHO
 
 from . import report
-from .case import Case, Result, Status
+from .case import Case, Result, Status, Violation
+from .runner import FAULTS
+from .session import Session
 from .target import Target
 
 
@@ -46,9 +48,13 @@ def main(
             print(f"{case.id:<7} {case.level.value:<7} {case.title}  [{case.source}]")
         return 0
     if not selection or not options.target:
-        print(f"{name}: {'no case matches' if options.target else 'a target is needed'}: see --help", file=sys.stderr)
-        return 2
-    target = Target.parse(options.target, options.plain, options.protocol, options.timeout)
+        return _refuse(name, f"{'no case matches' if options.target else 'a target is needed'}: see --help")
+    try:
+        target = Target.parse(options.target, options.plain, options.protocol, options.timeout)
+    except ValueError as error:
+        return _refuse(name, f"{options.target} is no address: {error}")
+    if reason := obstacle(target):
+        return _refuse(name, f"{options.target} can't be asked: {reason}")
     kit = make(target, options.listen)
     show = None if options.quiet else lambda result: print(report.line(result), flush=True)
     results = kit.run(selection, options.jobs, show)
@@ -58,6 +64,29 @@ def main(
     failed = report.count(results, Status.FAILED)
     print(f"{report.count(results, Status.PASSED)} passed, {failed} failed")
     return 1 if failed else 0
+
+
+def obstacle(target: Target) -> str | None:
+    """Why no case can be put to the target; None when it can be reached and a stream of it echoes.
+
+    Otherwise each of hundreds of cases would say so by itself.
+    """
+    try:
+        session = Session(target, *target.open())
+        try:
+            session.check_in_service()
+        finally:
+            session.close()
+    except Violation as violation:
+        return f"it must echo on {target.protocol or 'each stream'}, and does not: {violation}"
+    except FAULTS as fault:
+        return f"{type(fault).__name__}: {fault}"
+    return None
+
+
+def _refuse(name: str, why: str) -> int:
+    print(f"{name}: {why}", file=sys.stderr)
+    return 2
 
 
 def _parse(name: str, arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -14,6 +14,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from harness.process import ProgramError
+from peers.wire import decode_peer_id, encode_base58, split_peer
+from stack.connection import dial
+from stack.identity import Identity
+from stack.link import Ended, Silence
+from stack.multistream import NegotiationError
+from stack.noise import NoiseError
+
 from . import scenarios
 from .execute import Outcome, execute, write
 from .messages import Dialect
@@ -41,8 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen:
         print(f"migration: no scenario matches {options.only}", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory() as folder:
-        outcomes = _run(chosen, options, Path(folder))
+    if options.target and (reason := _obstacle(options.target)):
+        print(f"migration: {options.target} can't be asked: {reason}", file=sys.stderr)
+        return 2
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            outcomes = _run(chosen, options, Path(folder))
+    except ProgramError as error:
+        print(f"migration: {options.program} can't be asked: {error}", file=sys.stderr)
+        return 2
     _print(outcomes, options)
     return 1 if any(outcome.status == "FAIL" for outcome in outcomes) else 0
 
@@ -73,6 +88,18 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="transcripts as JSON lines, and end with one line of JSON")
     parser.add_argument("--list", action="store_true", help="print the scenarios and end")
     return parser.parse_args(arguments)
+
+
+def _obstacle(address: str) -> str | None:
+    """Why no scenario can be played against a listener: the address is none, or nobody of that id is there."""
+    try:
+        transport, peer = split_peer(address)
+        connection = dial(transport, Identity())
+    except (ValueError, OSError, Ended, Silence, NoiseError, NegotiationError) as error:
+        return f"{type(error).__name__}: {error}"
+    connection.tcp.close()
+    found = encode_base58(connection.remote)
+    return None if connection.remote == decode_peer_id(peer) else f"{found} is there"
 
 
 def _chosen(options: argparse.Namespace) -> list[Cell]:
