@@ -27,7 +27,7 @@ from pathlib import Path
 
 from . import contract, wire
 from .daemon import Daemon, DaemonConnection
-from .go_peer import echo_on, serve_echo
+from .tunnel import echo_on, serve_echo
 
 _POLL = 0.1
 _RESERVATION_TIMEOUT = 40.0

@@ -1,7 +1,4 @@
-"""The go-libp2p daemon as an interop program (the contract is in `Interop/README.md`).
-
-The daemon's tunnels can't half-close: a FIN in one direction closes both. So its echo counts bytes.
-"""
+"""The go-libp2p daemon as an interop program (the contract is in `Interop/README.md`)."""
 
 from __future__ import annotations
 
@@ -9,22 +6,17 @@ import contextlib
 import os
 import random
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import contract, wire
+from . import contract, tunnel, wire
 from .daemon import Daemon
 
 _SWITCHED_OFF = {"noise": "-noise=0", "tls": "-tls=0"}
-_IO_TIMEOUT = 120.0
-_SETTLE_TIMEOUT = 10.0
 
 
 def main() -> int:
@@ -40,11 +32,11 @@ def main() -> int:
             "handshake": lambda: _handshake(daemon, peer),
             "identify": lambda: _identify(daemon, peer),
             "ping": lambda: _ping(daemon, peer, options.count),
-            "echo": lambda: _echo(daemon, peer, options.bytes),
-            "streams": lambda: _streams(daemon, peer, options.count, options.bytes),
-            "transfer": lambda: _transfer(daemon, peer, options.bytes),
+            "echo": lambda: tunnel.echo(daemon, peer, options.bytes),
+            "streams": lambda: tunnel.streams(daemon, peer, options.count, options.bytes),
+            "transfer": lambda: tunnel.transfer(daemon, peer, options.bytes),
             "autonat": lambda: _autonat(daemon, peer),
-            "vanish": lambda: _vanish(daemon, peer),
+            "vanish": lambda: tunnel.vanish(daemon, peer),
         }
 
         def connect_and_run() -> tuple[bool, dict[str, object]]:
@@ -73,57 +65,13 @@ def _daemon(options: contract.Options) -> Iterator[Daemon]:
 
 
 def _listen(daemon: Daemon) -> int:
-    daemon.handle(contract.ECHO, serve_echo)
-    daemon.handle(contract.XFER, serve_transfer)
+    daemon.handle(contract.ECHO, tunnel.serve_echo)
+    daemon.handle(contract.XFER, tunnel.serve_transfer)
     suffix = f"/p2p/{daemon.peer_id}"
     addresses = [address if address.endswith(suffix) else address + suffix for address in daemon.addresses]
     contract.emit(peer_id=daemon.peer_id, addrs=addresses)
     signal.pause()
     return 0
-
-
-def serve_echo(stream: socket.socket) -> None:
-    """Echoes until the end, and reports it."""
-    progress = contract.Progress(contract.ECHO)
-    try:
-        while data := stream.recv(contract.CHUNK):
-            progress.receive(len(data))
-            stream.sendall(data)
-            progress.sent += len(data)
-    except OSError as error:
-        progress.end("error", str(error))
-    else:
-        progress.end("eof")
-
-
-def serve_transfer(stream: socket.socket) -> None:
-    """Takes and sends what the header says, and reports it."""
-    progress = contract.Progress(contract.XFER)
-    try:
-        up, down = struct.unpack(">QQ", _receive_exactly(stream, 16))
-        while progress.received < up:
-            data = stream.recv(min(contract.CHUNK, up - progress.received))
-            if not data:
-                raise EOFError(f"the stream ended after {progress.received} of {up} bytes")
-            progress.receive(len(data))
-        while progress.sent < down:
-            count = min(contract.CHUNK, down - progress.sent)
-            stream.sendall(bytes(count))
-            progress.sent += count
-    except (OSError, EOFError) as error:
-        progress.end("error", str(error))
-    else:
-        progress.end("eof")
-
-
-def _receive_exactly(stream: socket.socket, count: int) -> bytes:
-    data = b""
-    while len(data) < count:
-        chunk = stream.recv(count - len(data))
-        if not chunk:
-            raise EOFError(f"the stream ended after {len(data)} of {count} bytes")
-        data += chunk
-    return data
 
 
 def _handshake(daemon: Daemon, peer: str) -> tuple[bool, dict[str, object]]:
@@ -144,106 +92,19 @@ def _ping(daemon: Daemon, peer: str, count: int) -> tuple[bool, dict[str, object
             payload = random.randbytes(contract.PING_LENGTH)
             started = time.monotonic()
             stream.sendall(payload)
-            if _receive_exactly(stream, len(payload)) != payload:
+            if tunnel.receive_exactly(stream, len(payload)) != payload:
                 return False, {"rtt_ms": times}
             times.append(round((time.monotonic() - started) * 1000, 3))
     return True, {"rtt_ms": times}
 
 
-def echo_on(stream: socket.socket, total: int) -> contract.Echo:
-    """Sends `total` bytes while it reads as many back."""
-    echo = contract.Echo(total)
-    stream.settimeout(_IO_TIMEOUT)
-
-    def send() -> None:
-        with contextlib.suppress(OSError):  # the reader sees the same end and reports it
-            for chunk in echo.chunks():
-                stream.sendall(chunk)
-
-    sender = threading.Thread(target=send, daemon=True)
-    sender.start()
-    while echo.received < total:
-        data = stream.recv(contract.CHUNK)
-        if not data:
-            raise EOFError(f"the echo ended after {echo.received} of {total} bytes")
-        echo.receive(data)
-    sender.join(_IO_TIMEOUT)
-    return echo
-
-
-def _echo(daemon: Daemon, peer: str, total: int) -> tuple[bool, dict[str, object]]:
-    with daemon.open_stream(peer, contract.ECHO) as stream:
-        echo = echo_on(stream, total)
-    return echo.is_equal, {"bytes": echo.received, "sha256_equal": echo.is_equal, "half_close": False}
-
-
-def _transfer(daemon: Daemon, peer: str, count: int) -> tuple[bool, dict[str, object]]:
-    """So many bytes up, then as many down, each way alone."""
-    with daemon.open_stream(peer, contract.XFER) as stream:
-        return transfer_on(stream, count)
-
-
-def transfer_on(stream: socket.socket, count: int) -> tuple[bool, dict[str, object]]:
-    """A transfer of `count` bytes each way on a stream that is a socket."""
-    stream.settimeout(_IO_TIMEOUT)
-    stream.sendall(struct.pack(">QQ", count, count))
-    for start in range(0, count, contract.CHUNK):
-        stream.sendall(bytes(min(contract.CHUNK, count - start)))
-    received = 0
-    while received < count and (data := stream.recv(contract.CHUNK)):
-        received += len(data)
-    return received == count, {"bytes_up": count, "bytes_down": received}
-
-
 def _autonat(daemon: Daemon, peer: str) -> tuple[bool, dict[str, object]]:
     """Asks to be dialled back."""
     with daemon.open_stream(peer, contract.AUTONAT) as stream:
-        stream.settimeout(_IO_TIMEOUT)
+        stream.settimeout(tunnel.IO_TIMEOUT)
         stream.sendall(wire.autonat_question(daemon.peer_id, daemon.addresses))
         answer = wire.describe_autonat(wire.read_delimited(stream.recv))
     return answer["status"] == "OK", answer
-
-
-def _streams(daemon: Daemon, peer: str, count: int, total: int) -> tuple[bool, dict[str, object]]:
-    """Opens all streams before the first byte flows on any, then uses them all at once."""
-    streams = [daemon.open_stream(peer, contract.ECHO) for _ in range(count)]
-    good: list[bool] = []
-
-    def use(stream: socket.socket) -> None:
-        with stream, contextlib.suppress(OSError, EOFError):
-            good.append(echo_on(stream, total).is_equal)
-
-    threads = [threading.Thread(target=use, args=(stream,), daemon=True) for stream in streams]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(_IO_TIMEOUT)
-    return sum(good) == count, {"count": count, "ok_count": sum(good)}
-
-
-def _vanish(daemon: Daemon, peer: str) -> tuple[bool, dict[str, object]]:
-    """Echoes without end until the peer is gone. The daemon's tunnel shows that as an end, whatever its reason."""
-    progress = contract.Progress(contract.ECHO)
-    stream = daemon.open_stream(peer, contract.ECHO)
-
-    def send() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                stream.sendall(bytes(contract.CHUNK))
-
-    threading.Thread(target=send, daemon=True).start()
-    ending = "the daemon closed the tunnel"
-    try:
-        while data := stream.recv(contract.CHUNK):
-            progress.receive(len(data))
-    except OSError as error:
-        ending = f"{type(error).__name__}: {error}"
-    stream.close()
-    deadline = time.monotonic() + _SETTLE_TIMEOUT
-    while daemon.connected_peers() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    left = len(daemon.connected_peers())
-    return left == 0, {"typed_error": ending, "connections_left": left, "streams_left": 0}
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 
 from . import contract, wire
-from .go_peer import echo_on, serve_echo
 from .kubo import Kubo, KuboSettings
+from .tunnel import echo_on, serve_echo
 
 _RESERVATION_TIMEOUT = 40.0
 _ECHOED = 10_000
