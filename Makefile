@@ -108,6 +108,12 @@ lab: bootstrap $(OXBOW) $(OXBOW_INTEROP) ## Streams that move, over bad links an
 		$(if $(RUNS),--runs $(RUNS)) $(if $(LEAVING),--leaving $(LEAVING)) $(if $(SEED),--seed $(SEED)) \
 		$(foreach name,$(ONLY),--only $(name)) $(JSON_FLAG) $(LAB_ARGS)
 
+.PHONY: adversary
+adversary: bootstrap $(OXBOW) $(OXBOW_INTEROP) ## Attack oxbow on real sockets with every known attack of the field: QUICK=1, ONLY='loris-*', WRITE=table.md
+	@scripts/bootstrap --with-lab
+	@Interop/adversary/run $(if $(QUICK),--quick) $(foreach name,$(ONLY),--only '$(name)') \
+		$(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)
+
 .PHONY: bench
 bench: bootstrap ## Measure speed beside references in the same run: SECONDS=per measurement
 	@Benchmarks/run $(if $(SECONDS),--seconds $(SECONDS)) $(JSON_FLAG)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -151,6 +152,12 @@ class Program:
             self._reader.join(timeout=5)
             self._process.stdout.close()
         return self._process.returncode
+
+    def write(self, line: str) -> None:
+        """Gives the child a line on its standard input; that it has ended shows elsewhere."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            os.write(self._process.stdin.fileno(), line.encode() + b"\n")
 
     def logs(self, limit: int = 3000) -> str:
         """The ends of what the child has printed, for a report of a failure."""

@@ -39,7 +39,8 @@ extension ConnectionDriver {
     }
 
     private func finishUpgrade(_ peer: AuthenticatedPeer, _ security: ProtocolID) {
-        guard let upgrade = upgrade.take() else { return }
+        // The last write of the upgrade may have found the peer gone: then the connection is over.
+        guard failure == nil, let upgrade = upgrade.take() else { return }
         let isMuxerEarly = upgrade.isMuxerEarly
         let leftover = upgrade.leftover
         secure = RecordLayer(upgrade.takeTransport())

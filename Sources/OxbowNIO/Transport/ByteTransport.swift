@@ -22,5 +22,7 @@ package protocol ByteTransportDelegate: AnyObject {
     func transport(_ transport: any ByteTransport, received buffer: ByteBuffer)
     func transportBecameWritable(_ transport: any ByteTransport)
     /// The transport is closed; nothing follows. `error` is nil for a plain end.
+    ///
+    /// It may come while ``ByteTransport/write(_:)`` runs: that is when a socket learns that the peer has reset it.
     func transportClosed(_ transport: any ByteTransport, error: (any Error)?)
 }

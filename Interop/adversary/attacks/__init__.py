@@ -1,0 +1,1 @@
+"""The attacks, by the layer that they are aimed at."""
