@@ -31,6 +31,8 @@ let package = Package(
         .library(name: "OxbowSQLite", targets: ["OxbowSQLite"]),
         .executable(name: "oxbow", targets: ["OxbowCLI"]),
         .executable(name: "oxbow-simulate", targets: ["OxbowSimulate"]),
+        // For the nested package of the fuzzer, which can import nothing but products.
+        .library(name: "OxbowFuzzing", targets: ["OxbowFuzzing"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
@@ -121,6 +123,14 @@ let package = Package(
             dependencies: ["OxbowExplorer", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: oxbow + strict),
 
+        // The harnesses of the fuzzer, which the tests run too.
+        library(
+            "OxbowFuzzing",
+            [
+                "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
+                "OxbowProtocols", "OxbowUpgrade", "OxbowSwarm", "OxbowExplorer",
+            ]),
+
         tests("OxbowStyleTests", []),
         tests(
             "OxbowTests",
@@ -165,6 +175,7 @@ let package = Package(
         tests("OxbowMigrationTests", ["OxbowCore", "OxbowMigration"]),
         tests("OxbowSwarmTests", ["OxbowCore", "OxbowMigration", "OxbowSwarm"]),
         tests("OxbowExplorerTests", ["OxbowCore", "OxbowMux", "OxbowMigration", "OxbowExplorer"]),
+        tests("OxbowFuzzingTests", ["OxbowCore", "OxbowCrypto", "OxbowExplorer", "OxbowFuzzing"]),
         tests("OxbowProtocolsTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowProtocols"]),
     ]
 )

@@ -49,6 +49,7 @@ let layers: [Layer] = [
     .driver("OxbowSimulate", ["OxbowCore", "OxbowTesting"]),
     .driver("OxbowExplorer", ["OxbowCore", "OxbowMigration", "OxbowSwarm"]),
     .driver("OxbowModelCheck", ["OxbowExplorer"]),
+    .driver("OxbowFuzzing", machines.union(["OxbowExplorer"])),
     .driver("OxbowCLI", ["OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowMigration", "OxbowNIO", "Oxbow"]),
 ]
 
