@@ -123,10 +123,16 @@ simulate: bootstrap $(SIMULATE) ## Whole hosts with faults in virtual time: SEED
 	@$(SIMULATE) --seeds $(or $(SEEDS),1000) --every $(or $(EVERY),1) --faults $(or $(FAULTS),3) \
 		$(if $(SEED),--seed $(SEED)) $(if $(POINT),--point $(POINT)) $(JSON_FLAG)
 
+# With --grow in FUZZ_ARGS, what is found goes into the corpus.
+.PHONY: fuzz
+fuzz: bootstrap ## Fuzz parsers and machines: TARGET=name SECONDS=10 or RUNS=n JOBS=1 COVERAGE=1 FUZZ_ARGS=more
+	@scripts/fuzz $(foreach name,$(TARGET),--target $(name)) $(if $(SECONDS),--seconds $(SECONDS)) \
+		$(if $(RUNS),--runs $(RUNS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(COVERAGE),--coverage) $(JSON_FLAG) $(FUZZ_ARGS)
+
 .PHONY: docs
 docs: bootstrap ## Build the documentation of the library's targets
 	@scripts/docs $(JSON_FLAG)
 
 .PHONY: clean
 clean: ## Remove what was built (.peers stays: delete it by hand)
-	rm -rf .build .build-strict
+	rm -rf .build .build-strict .build-coverage Fuzz/.build

@@ -32,6 +32,8 @@ let package = Package(
         .executable(name: "oxbow", targets: ["OxbowCLI"]),
         .executable(name: "oxbow-interop", targets: ["OxbowInterop"]),
         .executable(name: "oxbow-simulate", targets: ["OxbowSimulate"]),
+        // For the nested package of the fuzzer, which can import nothing but products.
+        .library(name: "OxbowFuzzing", targets: ["OxbowFuzzing"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
@@ -144,6 +146,14 @@ let package = Package(
             dependencies: ["OxbowExplorer", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: oxbow + strict),
 
+        // The harnesses of the fuzzer, which the tests run too.
+        library(
+            "OxbowFuzzing",
+            [
+                "OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowSecurity", "OxbowMux", "OxbowMigration",
+                "OxbowProtocols", "OxbowUpgrade", "OxbowSwarm", "OxbowExplorer",
+            ]),
+
         tests("OxbowStyleTests", []),
         tests(
             "OxbowTests",
@@ -197,6 +207,7 @@ let package = Package(
         tests("OxbowMigrationTests", ["OxbowCore", "OxbowMigration"]),
         tests("OxbowSwarmTests", ["OxbowCore", "OxbowMigration", "OxbowSwarm", "OxbowSeeds"]),
         tests("OxbowExplorerTests", ["OxbowCore", "OxbowMux", "OxbowMigration", "OxbowExplorer", "OxbowSeeds"]),
+        tests("OxbowFuzzingTests", ["OxbowCore", "OxbowCrypto", "OxbowExplorer", "OxbowFuzzing", "OxbowSeeds"]),
         tests("OxbowProtocolsTests", ["OxbowCore", "OxbowWire", "OxbowCrypto", "OxbowProtocols", "OxbowSeeds"]),
     ]
 )

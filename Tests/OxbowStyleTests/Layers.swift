@@ -50,6 +50,7 @@ let layers: [Layer] = [
     .driver("OxbowSimulate", ["OxbowCore", "OxbowTesting"]),
     .driver("OxbowExplorer", ["OxbowSeeds", "OxbowCore", "OxbowMigration", "OxbowSwarm"]),
     .driver("OxbowModelCheck", ["OxbowExplorer"]),
+    .driver("OxbowFuzzing", machines.union(["OxbowExplorer"])),
     .driver("OxbowCommandLine", ["OxbowCore", "OxbowCrypto", "OxbowProtocols", "OxbowNIO", "Oxbow"]),
     .driver(
         "OxbowCLI",

@@ -144,7 +144,7 @@ import Testing
 
     @Test("Links between documents lead somewhere")
     func linksResolve() {
-        let folders = ["Specs", "Interop", "Benchmarks", "Examples"]
+        let folders = ["Specs", "Interop", "Benchmarks", "Examples", "Fuzz"]
         let documents = (Repository.entries(".") + folders.flatMap(Repository.files)).filter { $0.hasSuffix(".md") }
         for path in documents {
             let folder = path.contains("/") ? String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) + "/" : ""

@@ -1,0 +1,73 @@
+"""How much of the parsers and machines the unit tests and the fuzzer's corpus reach, line by line (llvm-cov)."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+#: What a peer's bytes and a schedule of events go through.
+TARGETS = ["Core", "Wire", "Crypto", "Security", "Mux", "Migration", "Protocols", "Upgrade", "Swarm"]
+#: Lines of each file that should be reached, in percent.
+WANTED = 90.0
+
+
+def report_coverage(root: Path) -> bool:
+    """Prints a table of the files; false when the tests fail. Files below what is wanted are marked, and counted."""
+    tests = "|".join(f"Oxbow{name}Tests" for name in [*TARGETS, "Explorer", "Fuzzing"])
+    scratch = root / ".build-coverage"
+    swift = os.environ.get("SWIFT", "swift")
+    command = [
+        swift, "test", "--enable-code-coverage", "--disable-xctest", "--scratch-path", str(scratch), "--filter",
+        f"^({tests})\\.",
+    ]  # fmt: skip
+    print("$", " ".join(command), flush=True)
+    if subprocess.run(command, cwd=root, check=False, stdout=subprocess.DEVNULL).returncode:
+        print("the tests fail, so that there is no coverage to tell of", flush=True)
+        return False
+    print_table(measure(root, swift, scratch))
+    return True
+
+
+def measure(root: Path, swift: str, scratch: Path) -> list[tuple[str, int, int]]:
+    """Each file with its lines and how many of them were reached."""
+    folder = scratch / "debug" / "codecov"
+    program = next((scratch / "debug").glob("*.xctest"))
+    # The toolchain's own: another one may not read what its compiler wrote.
+    binary = Path(shutil.which(swift) or swift).resolve()
+    # Where `swift` is a selector of toolchains, its own folder has no llvm-cov.
+    tool = next((str(path) for path in [binary.parent / "llvm-cov"] if path.exists()), "llvm-cov")
+    output = subprocess.run(
+        [tool, "export", "-summary-only", f"-instr-profile={folder / 'default.profdata'}", str(program)],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    pattern = re.compile(rf"^Sources/Oxbow({'|'.join(TARGETS)})/")
+    rows = []
+    for file in json.loads(output)["data"][0]["files"]:
+        name = os.path.relpath(file["filename"], root)
+        if pattern.match(name):
+            lines = file["summary"]["lines"]
+            rows.append((name.removeprefix("Sources/"), lines["count"], lines["covered"]))
+    return sorted(rows)
+
+
+def print_table(rows: list[tuple[str, int, int]]) -> None:
+    """One line per file, per target and for all, in percent of the lines."""
+    for name, lines, covered in rows:
+        share = 100 * covered / max(lines, 1)
+        print(f"{share:6.1f} %  {covered:>5} of {lines:>5}  {name}{'' if share >= WANTED else '  < 90'}")
+    for target in TARGETS:
+        own = [row for row in rows if row[0].startswith(f"Oxbow{target}/")]
+        print(summary(f"Oxbow{target}", own))
+    low = [name for name, lines, covered in rows if 100 * covered < WANTED * lines]
+    print(summary("all parsers and machines", rows))
+    print(f"{len(rows) - len(low)} of {len(rows)} files have {WANTED:.0f} % or more of their lines reached", flush=True)
+
+
+def summary(name: str, rows: list[tuple[str, int, int]]) -> str:
+    """The share of several files together."""
+    lines, covered = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    return f"{100 * covered / max(lines, 1):6.1f} %  {covered:>5} of {lines:>5}  {name}"
