@@ -257,6 +257,20 @@ import Testing
         return try Multiaddr(components: [.memory(number)])
     }
 
+    @Test("Hole punching knows what peers observe also where nobody is asked, and nothing is announced")
+    func observationsWithoutQuestions() throws {
+        let world = SimulatedWorld()
+        let client = world.makeHost(Self.settings(.never) { $0.isEnabled = false })
+        let server = world.makeHost(Self.settings(.always))
+        client.listen()
+        let external = try forward(99, to: client, in: world)
+        server.dial(external, of: client.id)
+        world.run(for: .seconds(1_000))
+        #expect(client.swarm.holePunchAddresses == [external, client.address])
+        #expect(client.swarm.announcedAddresses == [client.address] && client.swarm.reachability == .unknown)
+        try expectNothingLeft(world, servers: [server])
+    }
+
     @Test(
         "An external address is announced when it was reached, and taken back when nobody sees the host there any more")
     func externalAddress() throws {

@@ -11,8 +11,8 @@ public struct ReachabilityConfiguration: Sendable, Hashable {
         case never
     }
 
-    /// Whether peers' observations are collected and servers asked. Without it hole punching knows only the addresses
-    /// that the host announces.
+    /// Whether servers are asked, and addresses announced that they have reached. Peers' observations are collected in any
+    /// case: hole punching needs them.
     public var isEnabled = true
     /// What the operator knows; nil lets the host find out. Then nobody is asked, and the answer is this.
     public var known: HostReachability?

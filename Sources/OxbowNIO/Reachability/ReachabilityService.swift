@@ -63,21 +63,29 @@ final class ReachabilityService: SwarmComponent {
     }
 
     func identified(_ peer: PeerState, _ info: IdentifyInfo?, on connection: ConnectionDriver, in swarm: Swarm) {
-        guard configuration.isEnabled, let info else { return }
+        guard let info else { return }
+        observe(info, of: peer, on: connection, in: swarm)
+        guard configuration.isEnabled else { return }
         note(peer.id, info)
-        let path = connection.path
-        if let observed = info.observedAddress, !path.isRelayed {
-            let observer = path.remoteAddress.flatMap(NetworkGroup.init) ?? .peer(peer.id)
-            let listenAddresses = swarm.listenAddresses
-            state.withLock { state in
-                state.observed.setListenAddresses(listenAddresses)
-                state.observed.record(
-                    ObservedAddresses.Observation(
-                        connection: connection.id.rawValue, localAddress: path.localAddress, observer: observer,
-                        observed: observed, isOutbound: path.role == .dialer))
-            }
-        }
         reconsider(in: swarm)
+    }
+
+    /// Keeps where a peer sees this host: hole punching asks for it also where nobody is asked and nothing is announced.
+    private func observe(
+        _ info: IdentifyInfo, of peer: PeerState, on connection: ConnectionDriver, in swarm: Swarm
+    ) {
+        let path = connection.path
+        guard let observed = info.observedAddress, !path.isRelayed else { return }
+        let observer = path.remoteAddress.flatMap(NetworkGroup.init) ?? .peer(peer.id)
+        let listenAddresses = swarm.listenAddresses
+        state.withLock { state in
+            state.observed.setListenAddresses(listenAddresses)
+            state.observed.expire(at: connection.now)
+            state.observed.record(
+                ObservedAddresses.Observation(
+                    connection: connection.id.rawValue, localAddress: path.localAddress, observer: observer,
+                    observed: observed, isOutbound: path.role == .dialer))
+        }
     }
 
     func identifyChanged(_ peer: PeerState, _ info: IdentifyInfo, on connection: ConnectionDriver, in swarm: Swarm) {
@@ -87,7 +95,6 @@ final class ReachabilityService: SwarmComponent {
     }
 
     func connectionClosed(_ connection: ConnectionDriver, with peer: PeerState, in swarm: Swarm) {
-        guard configuration.isEnabled else { return }
         let isGone = swarm.peer(peer.id) == nil
         let isAlone = swarm.allPeers.isEmpty
         state.withLock { state in
@@ -96,7 +103,7 @@ final class ReachabilityService: SwarmComponent {
             // A host that has lost everybody may be somewhere else when it finds somebody again.
             if isAlone { state.tracker.recheck(at: connection.now) }
         }
-        reconsider(in: swarm)
+        if configuration.isEnabled { reconsider(in: swarm) }
     }
 
     func announcedAddressesChanged(in swarm: Swarm) {
