@@ -189,6 +189,31 @@ struct ConnectionSetTests {
         #expect(set.set.destination(from: 2, at: set.now) == 1, "unless its end was announced")
     }
 
+    @Test("A stream whose connection's end is announced waits there for one of its class that is about to be confirmed")
+    func waitsOnTheLeaving() {
+        var set = Scene()
+        set.open(Self.relayed(1))
+        set.open(ConnectionFacts(id: 2, isDialedByLowerPeer: false))
+        set.set.opened(ConnectionFacts(id: 3), at: set.now)
+        set.set.peerRetired(2, at: set.now)
+        #expect(set.set.best == 1)
+        #expect(set.set.destination(from: 2, at: set.now) == nil, "it goes on until it is idle (CS-7)")
+        set.confirm(3)
+        #expect(set.set.destination(from: 2, at: set.now) == 3)
+    }
+
+    @Test("It doesn't wait where what is about to be confirmed is gone, or is no better than what there is")
+    func waitsForNothing() {
+        var set = Scene()
+        set.open(Self.relayed(1))
+        set.open(ConnectionFacts(id: 2))
+        set.set.opened(ConnectionFacts(id: 3), at: set.now)
+        set.set.opened(Self.relayed(4), at: set.now)
+        set.set.peerRetired(2, at: set.now)
+        set.set.closed(3, at: set.now)
+        #expect(set.set.destination(from: 2, at: set.now) == 1)
+    }
+
     @Test("To take a stream away from a connection that is given up is no wish of an application (CS-12)")
     func noWish() {
         var set = Scene()

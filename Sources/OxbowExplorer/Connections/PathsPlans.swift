@@ -78,7 +78,7 @@ extension PathsPlan {
             $0.streams = [PlannedStream()]
             $0.degradations = [1, 0]
             ($0.recoveries, $0.silences) = (1, 1)
-            ($0.mostMoves, $0.mostAttempts) = (3, 4)
+            ($0.mostMoves, $0.mostAttempts) = (2, 3)
         },
         PathsPlan("a loss") {
             $0.links = [relayed, PlannedLink()]
@@ -121,16 +121,14 @@ extension PathsPlan {
                 $0.links = [relayed, PlannedLink(), PlannedLink(dialer: 1)]
                 $0.streams = []
             },
-            // What is best can change three times: the one is confirmed, its end is announced, the other is confirmed
-            // (CS-10). In between it is the relayed one.
             PathsPlan("relayed, then punched by both") {
                 $0.links = [relayed, PlannedLink(), PlannedLink(dialer: 1)]
                 $0.streams = [PlannedStream(opener: 1)]
-                ($0.mostMoves, $0.mostAttempts) = (3, 4)
+                ($0.mostMoves, $0.mostAttempts) = (2, 3)
             },
             PathsPlan("relayed and a simultaneous dial") {
                 $0.links = [relayed, PlannedLink(), PlannedLink(dialer: 1)]
-                ($0.mostMoves, $0.mostAttempts) = (3, 4)
+                ($0.mostMoves, $0.mostAttempts) = (2, 3)
             },
             PathsPlan("both degrade") {
                 $0.links = [relayed, PlannedLink(dialer: 1, stands: true)]

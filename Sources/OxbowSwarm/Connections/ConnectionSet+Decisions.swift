@@ -29,8 +29,15 @@ extension ConnectionSet {
             let current = self[source]
         else { return nil }
         // One that only isn't confirmed yet is no worse for it: the peer has it, or no stream would be there.
-        guard !current.isUsable || precedes(target, current) else { return nil }
+        guard current.isUsable ? precedes(target, current) : !canWait(on: current, rather: target) else { return nil }
         return bestSince + delay(of: current, to: target) <= now ? best : nil
+    }
+
+    /// Whether a stream stays on a connection whose end is announced, and which goes on until it is idle (CS-7): there is no
+    /// need to go down a class while one of its own class is about to be confirmed.
+    private func canWait(on leaving: Entry, rather target: Entry) -> Bool {
+        guard target.rank > leaving.rank, !leaving.health.isDegraded else { return false }
+        return entries.contains { $0.isUsable && !$0.isConfirmed && $0.rank <= leaving.rank }
     }
 
     /// How long this side leaves it to the other to move streams between two connections.
