@@ -123,11 +123,17 @@ simulate: bootstrap $(SIMULATE) ## Whole hosts with faults in virtual time: SEED
 	@$(SIMULATE) --seeds $(or $(SEEDS),1000) --every $(or $(EVERY),1) --faults $(or $(FAULTS),3) \
 		$(if $(SEED),--seed $(SEED)) $(if $(POINT),--point $(POINT)) $(JSON_FLAG)
 
+FUZZ = scripts/fuzz $(foreach name,$(TARGET),--target $(name)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS)) \
+	$(if $(JOBS),--jobs $(JOBS)) $(if $(PLAIN),--plain) $(JSON_FLAG) $(FUZZ_ARGS)
+
 # With --grow in FUZZ_ARGS, what is found goes into the corpus.
 .PHONY: fuzz
-fuzz: bootstrap ## Fuzz parsers and machines: TARGET=name SECONDS=10 or RUNS=n JOBS=1 COVERAGE=1 FUZZ_ARGS=more
-	@scripts/fuzz $(foreach name,$(TARGET),--target $(name)) $(if $(SECONDS),--seconds $(SECONDS)) \
-		$(if $(RUNS),--runs $(RUNS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(COVERAGE),--coverage) $(JSON_FLAG) $(FUZZ_ARGS)
+fuzz: bootstrap ## Fuzz parsers and machines: TARGET=name SECONDS=10 or RUNS=n JOBS=1 PLAIN=1 COVERAGE=1 FUZZ_ARGS=more
+	@$(FUZZ) $(if $(COVERAGE),--coverage)
+
+.PHONY: fuzz-aim
+fuzz-aim: bootstrap ## Go on until each target has had ten million executions or an hour: Fuzz/executions.md; takes what fuzz takes
+	@$(FUZZ) --aim
 
 .PHONY: docs
 docs: bootstrap ## Build the documentation of the library's targets
@@ -135,4 +141,4 @@ docs: bootstrap ## Build the documentation of the library's targets
 
 .PHONY: clean
 clean: ## Remove what was built (.peers stays: delete it by hand)
-	rm -rf .build .build-strict .build-coverage Fuzz/.build
+	rm -rf .build .build-strict .build-coverage Fuzz/.build Fuzz/.build-plain Fuzz/.found
