@@ -190,6 +190,7 @@ import Testing
             .backlogFull, .tooManyStreams, .streamIDsExhausted, .localGoAway, .remoteGoAway(2), .failed(.pingTimeout),
         ]
         #expect(Set(openErrors.map(\.description)).count == openErrors.count)
+        #expect(openErrors.filter(\.isGoAway) == [.localGoAway, .remoteGoAway(2)], "another connection may take these")
         #expect(YamuxError.pingTimeout.description.contains("ping"))
         #expect(YamuxError.tooMany(.resets).description.contains("resets"))
         #expect(YamuxError.tooMany(.pings).goAwayCode == YamuxGoAwayCode.rateLimited)

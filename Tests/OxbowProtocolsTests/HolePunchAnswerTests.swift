@@ -73,6 +73,44 @@ import Testing
         #expect(answer.receive(&input, at: .zero) == [.resetStream] + failed(.noOwnAddress))
     }
 
+    @Test("What is refused is dialled again, and a socket that connected without a connection is a collision")
+    func redials() {
+        var answer = answer()
+        _ = answer.receive(Punch.connect([theirs]) + Punch.sync, at: .zero)
+        let again = Instant.zero + configuration.firstRedial
+        #expect(answer.dialFailed(theirs, .unreachable, at: .zero).isEmpty)
+        #expect(answer.nextEvent == again)
+        #expect(answer.tick(at: again) == [.punch(theirs, .client)])
+        answer.socketConnected(theirs)
+        #expect(answer.tick(at: Punch.at(5_000)) == failed(.unreachable(tries: 1)))
+        #expect(answer.hasCollided)
+    }
+
+    @Test("Nothing moves an answer that is over, and only the initiator measures a round trip")
+    func over() {
+        var answer = answer()
+        #expect(answer.abandon(.relayedConnectionLost) == [.resetStream] + failed(.relayedConnectionLost))
+        #expect(answer.receive(Punch.connect([theirs]), at: .zero).isEmpty)
+        answer.socketConnected(theirs)
+        #expect(answer.dialFailed(theirs, .collided, at: .zero).isEmpty && answer.tick(at: Punch.at(20_000)).isEmpty)
+        #expect(answer.streamEnded(nil, at: .zero).isEmpty && answer.connected().isEmpty)
+        #expect(answer.abandon(.closed).isEmpty && answer.nextEvent == nil && !answer.hasCollided)
+        #expect(answer.roundTrip == nil)
+    }
+
+    @Test("Each failure says something else, and what it knows of the cause")
+    func failures() {
+        let failures: [HolePunchFailure] = [
+            .noOwnAddress, .exchange(.unexpectedMessage), .exchange(.endedEarly), .stream("reset by the peer"),
+            .exchange(.noUsableAddress(received: 3)), .exchangeTimedOut(.seconds(10)), .unreachable(tries: 1),
+            .unreachable(tries: 3), .relayedConnectionLost, .yielded, .closed,
+        ]
+        #expect(Set(failures.map(\.description)).count == failures.count)
+        #expect(HolePunchFailure.stream("reset by the peer").description.contains("reset by the peer"))
+        #expect(HolePunchFailure.unreachable(tries: 1).description.contains("1 try;"))
+        #expect(HolePunchFailure.unreachable(tries: 3).description.contains("3 tries;"))
+    }
+
     @Test("A first answer that collides changes the part of the later ones, a later one doesn't")
     func history() {
         var answer = answer()

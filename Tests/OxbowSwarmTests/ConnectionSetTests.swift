@@ -321,6 +321,25 @@ struct ConnectionSetTests {
         #expect(set.set.destination(from: 2, at: set.now) == 1)
     }
 
+    @Test("A policy that can't work says why")
+    func problems() {
+        #expect(ConnectionPolicy().problem == nil && ConnectionPolicy.manual.problem == nil)
+        let wrong: [(String, (inout ConnectionPolicy) -> Void)] = [
+            ("negative", { $0.pauseBetweenMoves = .seconds(-1) }), ("negative", { $0.stepInDelay = .seconds(-1) }),
+            ("negative", { $0.pruneGrace = .seconds(-1) }), ("negative", { $0.duplicateGrace = .seconds(-1) }),
+            ("negative", { $0.silenceLimit = .seconds(-1) }), ("negative", { $0.recoveryTime = .seconds(-1) }),
+            ("negative", { $0.downgradeProbe = .seconds(-1) }),
+            ("probeInterval", { $0.probeInterval = .milliseconds(9) }),
+            ("maximumConcurrentMoves", { $0.maximumConcurrentMoves = 0 }), ("slowFactor", { $0.slowFactor = 1 }),
+            ("slowSamples", { $0.slowSamples = 0 }),
+        ]
+        for (word, change) in wrong {
+            var policy = ConnectionPolicy()
+            change(&policy)
+            #expect(policy.problem?.contains(word) == true)
+        }
+    }
+
     @Test("The manual policy moves and closes nothing")
     func manual() {
         var set = Scene(policy: .manual)

@@ -1,6 +1,7 @@
 import OxbowCore
 import OxbowCrypto
 import OxbowProtocols
+import OxbowWire
 import Testing
 
 private func at(_ seconds: Int64) -> Instant { .zero + .seconds(seconds) }
@@ -125,5 +126,17 @@ private func at(_ seconds: Int64) -> Instant { .zero + .seconds(seconds) }
         table.connectionClosed(1, of: Self.peers[0])
         table.endRequest(on: 1)
         #expect(begins(on: 1))
+    }
+
+    @Test("The asking peer is told the status of the specification (relay/circuit-v2.md, \"Status codes\")")
+    func statuses() {
+        let told = Dictionary(grouping: RelayRefusal.allCases, by: \.status).mapValues(Set.init)
+        let wanted: [CircuitStatus: Set<RelayRefusal>] = [
+            .permissionDenied: [.relayed, .ownCircuit],
+            .reservationRefused: [.reservationsFull, .networkFull, .tooOften],
+            .noReservation: [.noReservation], .resourceLimitExceeded: [.circuitsFull, .requestsFull],
+            .connectionFailed: [.targetFailed], .malformedMessage: [.malformed],
+        ]
+        #expect(told == wanted)
     }
 }
