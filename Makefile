@@ -36,8 +36,8 @@ demo: bootstrap $(OXBOW) ## Move a live stream while a file flows: FILE=path or 
 	@$(OXBOW) demo $(if $(FILE),"$(FILE)") $(if $(SIZE),--size $(SIZE)) $(JSON_FLAG) $(DEMO_ARGS)
 
 .PHONY: test
-test: bootstrap ## Build and pass all tests: FILTER=regex for some of them
-	@scripts/test $(JSON_FLAG) $(if $(FILTER),--filter '$(FILTER)')
+test: bootstrap ## Build and pass all tests: FILTER=regex for some of them; SANITIZE=thread or address
+	@scripts/test $(JSON_FLAG) $(if $(FILTER),--filter '$(FILTER)') $(if $(SANITIZE),--sanitize $(SANITIZE))
 
 .PHONY: transcripts
 transcripts: bootstrap ## Write the golden transcripts of Specs/transcripts anew
@@ -141,4 +141,4 @@ docs: bootstrap ## Build the documentation of the library's targets
 
 .PHONY: clean
 clean: ## Remove what was built (.peers stays: delete it by hand)
-	rm -rf .build .build-strict .build-coverage Fuzz/.build Fuzz/.build-plain Fuzz/.found
+	rm -rf .build .build-strict .build-coverage .build-thread .build-address Fuzz/.build Fuzz/.build-plain Fuzz/.found

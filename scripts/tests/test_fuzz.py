@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 from types import ModuleType
@@ -56,6 +57,33 @@ class ReadingTests(unittest.TestCase):
 
     def test_a_run_without_executions_has_a_rate(self) -> None:
         self.assertEqual(FUZZ.Result("x", True, 0, 0.0, 0, 0, 0).rate, 0)
+
+
+class AccountTests(unittest.TestCase):
+    """The account that one run leaves to the next."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = Path(folder.name, "executions.md")
+
+    def account(self, *names: str) -> object:
+        """The account as the next run reads it."""
+        return FUZZ.Account(self.path, list(names))
+
+    def test_runs_are_added_up_over_both_builds(self) -> None:
+        self.account("a", "b").add("a", False, 1_234_567, 90.0, 10, 2_000)
+        self.account("a", "b").add("a", True, 8_000_000, 60.0, 11, 2_100)
+        self.assertIn("| `a` | 1,234,567 | 1.5 | 8,000,000 | 1.0 | 11 | 2,100 |", self.path.read_text())
+        account = self.account("a", "b")
+        self.assertEqual(account.missing("a", 10_000_000, 3_600), (765_433, 3_450))
+        self.assertEqual(account.missing("b", 10_000_000, 3_600), (10_000_000, 3_600))
+
+    def test_a_target_that_is_new_or_gone_harms_nobody(self) -> None:
+        self.account("a").add("a", True, 100, 60.0, 1, 1)
+        account = self.account("b")
+        self.assertEqual(account.missing("a", 1_000, 3_600), (900, 3_540))
+        self.assertEqual(account.missing("b", 1_000, 3_600), (1_000, 3_600))
 
 
 if __name__ == "__main__":

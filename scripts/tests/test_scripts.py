@@ -54,6 +54,22 @@ class SwiftCountTests(unittest.TestCase):
         self.assertEqual(self.count(1, "\u2714 Test run with 12 tests in 3 suites passed after 0.1 seconds."), (11, 1))
 
 
+class SanitizerTests(unittest.TestCase):
+    def test_findings_are_counted(self) -> None:
+        lines = [
+            "WARNING: ThreadSanitizer: data race (pid=1)",
+            "==1==ERROR: AddressSanitizer: heap-use-after-free on address 0x1",
+            "==1==ERROR: LeakSanitizer: detected memory leaks",
+            "SUMMARY: ThreadSanitizer: data race a.swift:1 in f",
+            "\u2714 Test aSanitizerOfWords() passed after 0.1 seconds.",
+        ]
+        self.assertEqual(runner.count_findings(lines), 3)
+
+    def test_a_sanitizer_hears_of_its_options(self) -> None:
+        status, lines = runner.run(["bash", "-c", "echo $OPTIONS"], environment={"OPTIONS": "a=1"})
+        self.assertEqual((status, lines), (0, ["a=1"]))
+
+
 class HangTests(unittest.TestCase):
     def test_a_silent_run_is_ended_with_what_it_said(self) -> None:
         status, lines = runner.run(["bash", "-c", "echo begun; sleep 600 & wait"], silence=0.3)
