@@ -34,21 +34,30 @@ extension FuzzTarget {
 
     // MARK: multistream-select
 
-    private static func multistreamDialer(_ input: inout FuzzInput) throws(FuzzFailure) -> Verdict {
-        let isLazy = input.bool()
-        let transcript = try feedInPieces(input.rest(), outputLimit: { _ in 64 }) {
-            var dialer = MultistreamDialer(protocols: isLazy ? [a] : [a, b], mode: isLazy ? .lazy : .sequential)
-            let first = dialer.start()
-            var isStarted = false
+    /// What a negotiation sends next, and what it came to, if it did.
+    private enum Step {
+        case more([UInt8])
+        case done(String, [UInt8] = [])
+    }
+
+    /// Feeds a negotiation, which `make` begins anew: what it sends before anything comes, and its steps.
+    private static func negotiate<Failure: Error>(
+        _ bytes: [UInt8], outputLimit: (_ count: Int) -> Int,
+        _ make: () -> (first: [UInt8], step: (inout ArraySlice<UInt8>) throws(Failure) -> Step)
+    ) throws(FuzzFailure) -> Verdict {
+        let transcript = try feedInPieces(bytes, outputLimit: outputLimit) {
+            var (first, step) = make()
             return { input, transcript in
-                if !isStarted { transcript.sent += first }
-                isStarted = true
-                do throws(MultistreamError) {
-                    switch try dialer.receive(&input) {
-                    case .needMore(let send):
+                transcript.sent += first
+                first = []
+                do throws(Failure) {
+                    switch try step(&input) {
+                    case .more(let send):
                         transcript.sent += send
                         return !send.isEmpty
-                    case .selected(let id): transcript.finish(id)
+                    case .done(let result, let send):
+                        transcript.sent += send
+                        transcript.finish(result)
                     }
                 } catch { transcript.fail(error) }
                 return false
@@ -57,30 +66,39 @@ extension FuzzTarget {
         return transcript.end != nil && !transcript.hasFailed ? .accepted : .refused
     }
 
+    private static func multistreamDialer(_ input: inout FuzzInput) throws(FuzzFailure) -> Verdict {
+        let isLazy = input.bool()
+        return try negotiate(input.rest(), outputLimit: { _ in 64 }) {
+            var dialer = MultistreamDialer(protocols: isLazy ? [a] : [a, b], mode: isLazy ? .lazy : .sequential)
+            let first = dialer.start()
+            return (
+                first,
+                { input throws(MultistreamError) in
+                    switch try dialer.receive(&input) {
+                    case .needMore(let send): .more(send)
+                    case .selected(let id): .done("\(id)")
+                    }
+                }
+            )
+        }
+    }
+
     private static func multistreamListener(_ input: inout FuzzInput) throws(FuzzFailure) -> Verdict {
         let isEager = input.bool()
         let limits = MultistreamLimits(maximumMessageLength: 64, maximumProposals: 5)
-        let transcript = try feedInPieces(input.rest(), outputLimit: { 2 * $0 + 32 }) {
+        return try negotiate(input.rest(), outputLimit: { 2 * $0 + 32 }) {
             var listener = MultistreamListener(limits: limits, eager: isEager)
             let first = listener.start()
-            var isStarted = false
-            return { input, transcript in
-                if !isStarted { transcript.sent += first }
-                isStarted = true
-                do throws(MultistreamError) {
+            return (
+                first,
+                { input throws(MultistreamError) in
                     switch try listener.receive(&input, isSupported: { $0 == a || $0 == b }) {
-                    case .needMore(let send):
-                        transcript.sent += send
-                        return !send.isEmpty
-                    case .selected(let id, let send):
-                        transcript.sent += send
-                        transcript.finish(id)
+                    case .needMore(let send): .more(send)
+                    case .selected(let id, let send): .done("\(id)", send)
                     }
-                } catch { transcript.fail(error) }
-                return false
-            }
+                }
+            )
         }
-        return transcript.end != nil && !transcript.hasFailed ? .accepted : .refused
     }
 
     // MARK: New streams
@@ -98,55 +116,42 @@ extension FuzzTarget {
 
     private static func outboundStream(_ input: inout FuzzInput) throws(FuzzFailure) -> Verdict {
         let (intent, dialect) = intent(&input)
-        let transcript = try feedInPieces(input.rest(), outputLimit: { _ in 160 }) {
+        return try negotiate(input.rest(), outputLimit: { _ in 160 }) {
             var negotiation = OutboundStreamNegotiation(intent, dialect: dialect)
             let first = negotiation.start()
-            var isStarted = false
-            return { input, transcript in
-                if !isStarted { transcript.sent += first }
-                isStarted = true
-                do throws(StreamNegotiationError) {
+            return (
+                first,
+                { input throws(StreamNegotiationError) in
                     switch try negotiation.receive(&input) {
-                    case .needMore(let send):
-                        transcript.sent += send
-                        return !send.isEmpty
-                    case let step: transcript.finish(step)
+                    case .needMore(let send): .more(send)
+                    case let step: .done("\(step)")
                     }
-                } catch { transcript.fail(error) }
-                return false
-            }
+                }
+            )
         }
-        return transcript.end != nil && !transcript.hasFailed ? .accepted : .refused
     }
 
     private static func inboundStream(_ input: inout FuzzInput) throws(FuzzFailure) -> Verdict {
         let options = input.byte()
         let limits = MultistreamLimits(maximumMessageLength: 64, maximumProposals: 5)
-        let transcript = try feedInPieces(input.rest(), outputLimit: { 2 * $0 + 32 }) {
+        return try negotiate(input.rest(), outputLimit: { 2 * $0 + 32 }) {
             var negotiation = InboundStreamNegotiation(
                 migrationEnabled: options & 1 == 0, limits: limits, eager: options & 2 != 0)
             let first = negotiation.start()
-            var isStarted = false
-            return { input, transcript in
-                if !isStarted { transcript.sent += first }
-                isStarted = true
-                do throws(StreamNegotiationError) {
+            return (
+                first,
+                { input throws(StreamNegotiationError) in
                     switch try negotiation.receive(&input, isSupported: { $0 == a || $0 == b }) {
-                    case .needMore(let send):
-                        transcript.sent += send
-                        return !send.isEmpty
+                    case .needMore(let send): .more(send)
                     case .ready(let id, let label, let send):
-                        transcript.sent += send
-                        transcript.finish("\(id) \(label.map(String.init) ?? "")")
+                        .done("\(id) \(label.map(String.init) ?? "")", send)
                     case .migrate(let id, let from, let dialect, let send):
-                        transcript.sent += send + negotiation.answer(accept: options & 4 == 0)
-                        transcript.finish("\(id) from \(from), \(dialect)")
+                        .done(
+                            "\(id) from \(from), \(dialect)", send + negotiation.answer(accept: options & 4 == 0))
                     }
-                } catch { transcript.fail(error) }
-                return false
-            }
+                }
+            )
         }
-        return transcript.end != nil && !transcript.hasFailed ? .accepted : .refused
     }
 
     private static func outboundSeeds() -> [[UInt8]] {

@@ -14,6 +14,8 @@ import Testing
     static func run(_ plan: DemoPlan, board: DemoBoard? = nil, path: String? = nil) async throws -> DemoResult {
         let (left, right) = DemoLink.pair()
         async let guest: Void = DemoGuest(link: right, process: 2).run()
+        // A run that fails leaves the guest to wait for words that don't come.
+        defer { left.close() }
         let result = try await DemoRun(plan, over: left, board: board ?? DemoBoard(plan), path: path).run()
         try await guest
         return result

@@ -44,9 +44,7 @@ struct HolePunchTest: Hashable, Sendable {
         listenAddress = try environment.listenAddress(
             "ip", default: "0.0.0.0", port: role == .relay ? Self.relayPort : 0)
         redis = try environment.redis("redis_addr", default: RedisAddress(host: "redis"))
-        let seconds = try environment.number(
-            "test_timeout_seconds", default: TestTime.standard, in: TestTime.range)
-        timeout = .seconds(Int64(seconds))
+        timeout = try environment.timeout("test_timeout_seconds")
     }
 
     private init(unified environment: TestEnvironment) throws(TestEnvironmentError) {
@@ -63,8 +61,7 @@ struct HolePunchTest: Hashable, Sendable {
         listenAddress = try environment.listenAddress(
             name, default: "0.0.0.0", port: isRelay ? Self.relayPort : 0)
         redis = try environment.redis("REDIS_ADDR", default: nil)
-        let seconds = try environment.number("TEST_TIMEOUT_SECS", default: TestTime.standard, in: TestTime.range)
-        timeout = .seconds(Int64(seconds))
+        timeout = try environment.timeout("TEST_TIMEOUT_SECS")
     }
 
     /// What the dialer prints.

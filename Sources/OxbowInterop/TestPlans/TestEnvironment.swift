@@ -57,6 +57,11 @@ struct TestEnvironment: Sendable {
         return number
     }
 
+    /// How long the test lasts at most: a number of seconds.
+    func timeout(_ name: String) throws(TestEnvironmentError) -> Duration {
+        .seconds(Int64(try number(name, default: TestTime.standard, in: TestTime.range)))
+    }
+
     /// - Parameter standard: where Redis is when the variable is missing; nil when it has to be there.
     func redis(_ name: String, default standard: RedisAddress?) throws(TestEnvironmentError) -> RedisAddress {
         guard let value = values[name] else {
@@ -110,7 +115,7 @@ enum TestConvention: Hashable, Sendable {
 
 /// How long a test lasts at most, when its runner doesn't say.
 enum TestTime {
-    static let standard: UInt64 = 180
+    fileprivate static let standard: UInt64 = 180
     static let range: ClosedRange<UInt64> = 1...86_400
 }
 

@@ -28,9 +28,7 @@ struct TransportTest: Hashable, Sendable {
         security = try environment.security(transport: "transport", security: "security", muxer: "muxer")
         listenAddress = try environment.listenAddress("ip", default: "0.0.0.0")
         redis = try environment.redis("redis_addr", default: RedisAddress(host: "redis"))
-        let seconds = try environment.number(
-            "test_timeout_seconds", default: TestTime.standard, in: TestTime.range)
-        timeout = .seconds(Int64(seconds))
+        timeout = try environment.timeout("test_timeout_seconds")
     }
 
     private init(unified environment: TestEnvironment) throws(TestEnvironmentError) {
@@ -39,8 +37,7 @@ struct TransportTest: Hashable, Sendable {
         security = try environment.security(transport: "TRANSPORT", security: "SECURE_CHANNEL", muxer: "MUXER")
         listenAddress = try environment.listenAddress("LISTENER_IP", default: "0.0.0.0")
         redis = try environment.redis("REDIS_ADDR", default: nil)
-        let seconds = try environment.number("TEST_TIMEOUT_SECS", default: TestTime.standard, in: TestTime.range)
-        timeout = .seconds(Int64(seconds))
+        timeout = try environment.timeout("TEST_TIMEOUT_SECS")
     }
 
     /// Under which key the listener tells its address: a list in both conventions, whatever is written of the newer one.
