@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from . import wire
 from .tunnel import Handler, serve_streams
@@ -80,6 +81,12 @@ class Kubo:
     def close(self) -> None:
         """Removes the node's folder. The node itself can only end with this process."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def exit(self, status: int) -> NoReturn:
+        """Ends this process. The library has threads of its own, so nothing less ends all."""
+        self.close()
+        sys.stdout.flush()
+        os._exit(status)
 
     def _start(self, settings: KuboSettings) -> None:
         self._call("CreateRepo")

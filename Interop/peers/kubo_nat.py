@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -32,24 +31,18 @@ def main() -> None:
         relays=_relays(options),
     )
     with Kubo(Path(os.environ["OXBOW_PEERS"]), settings) as node:
-        signal.signal(signal.SIGTERM, lambda *_: _end(node, 0))
+        signal.signal(signal.SIGTERM, lambda *_: node.exit(0))
         for known in options.also:
             node.connect(known)
         if options.also:
             time.sleep(_SETTLING)
         node.handle(contract.ECHO, serve_echo)
         if options.role == "upgrade":
-            _end(node, contract.run_case("upgrade", lambda: _upgrade(node, options.target, options.wait)))
+            node.exit(contract.run_case("upgrade", lambda: _upgrade(node, options.target, options.wait)))
         addresses = node.await_circuit(nat.RESERVATION_TIMEOUT) if options.relay else node.addresses()
         contract.emit(event="listening", peer_id=node.peer_id, addrs=addresses)
         while True:
             signal.pause()
-
-
-def _end(node: Kubo, status: int) -> None:
-    node.close()
-    sys.stdout.flush()
-    os._exit(status)
 
 
 def _relays(options: nat.Options) -> list[str]:
