@@ -6,11 +6,11 @@ import contextlib
 import socket
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from adversary import network
-from adversary.session import Session
+from adversary.session import Session, Stream
 from peers.wire import split_peer
 from stack import multistream, noise
 from stack.connection import Upgraded, upgrade
@@ -21,6 +21,10 @@ from stack.noise import NoiseError
 #: How a connection with the target can come to an end, or not come to be.
 GONE = (Ended, Silence, NoiseError, multistream.NegotiationError, OSError)
 Source = Callable[[int], str]
+#: After so many seconds nobody waits on for the end of a phase, whose deadline is 10 s.
+PATIENCE = 25.0
+#: How long one of several sessions is served at once.
+_TURN = 0.005
 #: Where the attacker listens when the target is to dial it, and who it is then.
 HOME, HOME_SEED = "11.66.0.1", bytes(range(32))
 
@@ -112,6 +116,21 @@ class Attacker:
         wire = Buffered(tcp)
         multistream.select(tcp.send, lambda count: wire.read(count, 5.0), noise.PROTOCOL)
         return noise.initiate(tcp, identity or Identity(), wire.leftover(), 5.0)
+
+    def await_ends(self, streams: Sequence[Stream], began: float, *sessions: Session) -> None:
+        """Serves the sessions and sees when the target has ended each of the streams, and how many it never does."""
+        take_turns(lambda: all(stream.is_over for stream in streams), began + PATIENCE - time.monotonic(), *sessions)
+        self.facts["held s"] = time.monotonic() - began
+        self.facts["unended"] = sum(not stream.is_over for stream in streams)
+
+
+def take_turns(until: Callable[[], bool], seconds: float, *sessions: Session) -> None:
+    """Serves the target on sessions, one after the other, until the condition holds or the time has passed."""
+    deadline = time.monotonic() + seconds
+    while not until() and time.monotonic() < deadline:
+        for session in sessions:
+            with contextlib.suppress(*GONE):
+                session.idle(_TURN)
 
 
 def await_end(link: TCPLink, seconds: float) -> str | None:
