@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from adversary import network
+from adversary import measure, network
 from adversary.session import Session, Stream
 from peers.wire import split_peer
 from stack import multistream, noise
@@ -48,8 +48,9 @@ class Attacker:
     is_enough: Callable[[], bool]
     #: Tells them that the attack is under way.
     begun: Callable[[], None]
-    #: The target's address, and the process that an attack may have to tell apart from others.
+    #: The target's address, and its process.
     target: str = ""
+    pid: int = 0
     #: Another host of the scenario: a relay that stands between.
     relay: str = ""
     #: The program, for attacks on what it does when it starts.
@@ -66,6 +67,17 @@ class Attacker:
     def count(self, fact: str, by: float = 1) -> None:
         """Adds to a number."""
         self.facts[fact] = self.facts.get(fact, 0) + by
+
+    def cost(self, act: Callable[[int], object], times: int = 24) -> float:
+        """Does something so many times, each with its number from 1 on, and returns what one costs the target in
+        seconds on a processor. It waits until nobody else is measured, for the target serves those too.
+        """
+        while not self.is_enough():
+            time.sleep(0.01)
+        before = measure.cpu_seconds(self.pid)
+        for index in range(1, times + 1):
+            act(index)
+        return (measure.cpu_seconds(self.pid) - before) / times
 
     def note_longest(self, fact: str, value: float) -> None:
         """Keeps the largest."""
