@@ -37,7 +37,8 @@ def main() -> int:
     prepared = scenario.prepare(attacker) if scenario.prepare else None
     emit(event="ready")
     given = json.loads(sys.stdin.readline())
-    attacker.target, attacker.relay, attacker.oxbow = given["target"], given["relay"], given["oxbow"]
+    attacker.target, attacker.pid = given["target"], given["pid"]
+    attacker.relay, attacker.oxbow = given["relay"], given["oxbow"]
     # Whatever an attack waits for, it doesn't outlive its time.
     signal.setitimer(signal.ITIMER_REAL, seconds + 20)
     attacker.deadline = time.monotonic() + seconds

@@ -6,11 +6,11 @@ import contextlib
 import socket
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from adversary import network
-from adversary.session import Session
+from adversary import measure, network
+from adversary.session import Session, Stream
 from peers.wire import split_peer
 from stack import multistream, noise
 from stack.connection import Upgraded, upgrade
@@ -21,6 +21,10 @@ from stack.noise import NoiseError
 #: How a connection with the target can come to an end, or not come to be.
 GONE = (Ended, Silence, NoiseError, multistream.NegotiationError, OSError)
 Source = Callable[[int], str]
+#: After so many seconds nobody waits on for the end of a phase, whose deadline is 10 s.
+PATIENCE = 25.0
+#: How long one of several sessions is served at once.
+_TURN = 0.005
 #: Where the attacker listens when the target is to dial it, and who it is then.
 HOME, HOME_SEED = "11.66.0.1", bytes(range(32))
 
@@ -44,8 +48,9 @@ class Attacker:
     is_enough: Callable[[], bool]
     #: Tells them that the attack is under way.
     begun: Callable[[], None]
-    #: The target's address, and the process that an attack may have to tell apart from others.
+    #: The target's address, and its process.
     target: str = ""
+    pid: int = 0
     #: Another host of the scenario: a relay that stands between.
     relay: str = ""
     #: The program, for attacks on what it does when it starts.
@@ -62,6 +67,17 @@ class Attacker:
     def count(self, fact: str, by: float = 1) -> None:
         """Adds to a number."""
         self.facts[fact] = self.facts.get(fact, 0) + by
+
+    def cost(self, act: Callable[[int], object], times: int = 24) -> float:
+        """Does something so many times, each with its number from 1 on, and returns what one costs the target in
+        seconds on a processor. It waits until nobody else is measured, for the target serves those too.
+        """
+        while not self.is_enough():
+            time.sleep(0.01)
+        before = measure.cpu_seconds(self.pid)
+        for index in range(1, times + 1):
+            act(index)
+        return (measure.cpu_seconds(self.pid) - before) / times
 
     def note_longest(self, fact: str, value: float) -> None:
         """Keeps the largest."""
@@ -112,6 +128,21 @@ class Attacker:
         wire = Buffered(tcp)
         multistream.select(tcp.send, lambda count: wire.read(count, 5.0), noise.PROTOCOL)
         return noise.initiate(tcp, identity or Identity(), wire.leftover(), 5.0)
+
+    def await_ends(self, streams: Sequence[Stream], began: float, *sessions: Session) -> None:
+        """Serves the sessions and sees when the target has ended each of the streams, and how many it never does."""
+        take_turns(lambda: all(stream.is_over for stream in streams), began + PATIENCE - time.monotonic(), *sessions)
+        self.facts["held s"] = time.monotonic() - began
+        self.facts["unended"] = sum(not stream.is_over for stream in streams)
+
+
+def take_turns(until: Callable[[], bool], seconds: float, *sessions: Session) -> None:
+    """Serves the target on sessions, one after the other, until the condition holds or the time has passed."""
+    deadline = time.monotonic() + seconds
+    while not until() and time.monotonic() < deadline:
+        for session in sessions:
+            with contextlib.suppress(*GONE):
+                session.idle(_TURN)
 
 
 def await_end(link: TCPLink, seconds: float) -> str | None:

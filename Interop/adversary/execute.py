@@ -150,7 +150,8 @@ class _Run:
     ) -> None:
         start = measure.resident(target.pid)
         measure.forget_peak(target.pid)
-        _tell(attacker, {"target": target.address, "relay": target.relay, "oxbow": str(self.programs.oxbow)})
+        given = {"target": target.address, "pid": target.pid, "relay": target.relay}
+        _tell(attacker, {**given, "oxbow": str(self.programs.oxbow)})
         attacker.await_line("a beginning", lambda line: line.get("event") == "begun", 30)
         with measuring:
             self._compare(attacker, honest)

@@ -212,6 +212,12 @@ class Context:
         """Asks to move a stream."""
         return self.peer.open_target(session, live.id, grants=grants)
 
+    def held(self, target: Target, rule: str) -> None:
+        """Demands that a Migrate is neither answered nor reset, though it has been read."""
+        what = f"the Migrate on {target.stream} to be held"
+        self.never(target.read_answer, rule, what, "an answer")
+        self.check(not target.stream.is_over, rule, what, "its end")
+
     def hand_over(self, live: Live, target: Target) -> None:
         """What the initiator does on the Ack (SM-M4), and the wait for the responder's switch (SM-M5)."""
         source = live.stream

@@ -9,13 +9,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import wire
+from .tunnel import Handler, serve_streams
 
 _START_TIMEOUT = 15.0
 _REQUEST_TIMEOUT = 60.0
@@ -23,8 +23,6 @@ _DIAL_TIMEOUT = 30
 
 # Request types of the control protocol.
 _IDENTIFY, _CONNECT, _STREAM_OPEN, _STREAM_HANDLER, _LIST_PEERS = 0, 1, 2, 3, 5
-
-Handler = Callable[[socket.socket], None]
 
 
 @dataclass(frozen=True)
@@ -170,15 +168,9 @@ class Daemon:
         listener.listen(256)
 
         def serve(stream: socket.socket) -> None:
-            with stream:
-                wire.read_delimited(stream.recv)  # says who calls
-                handler(stream)
+            wire.read_delimited(stream.recv)  # says who calls
+            handler(stream)
 
-        def accept() -> None:
-            while True:
-                stream, _ = listener.accept()
-                threading.Thread(target=serve, args=(stream,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
+        serve_streams(listener, serve)
         body = wire.encode_message((1, wire.encode_multiaddr("/unix" + path)), (2, protocol), (3, 0))
         self._ask(wire.encode_message((1, _STREAM_HANDLER), (4, body)))

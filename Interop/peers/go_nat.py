@@ -1,45 +1,31 @@
 """The go-libp2p daemon in the lab of NATs: as the relay, as one of the hosts in public, and behind a NAT.
 
-    go_nat.py relay   --listen MULTIADDR [--circuit-bytes N] [--circuit-seconds N]
-    go_nat.py observe --listen MULTIADDR
-    go_nat.py receive --listen MULTIADDR --relay ADDR [--also ADDR]...        with a reservation at the relay; serves echoes
-    go_nat.py upgrade --listen MULTIADDR [--also ADDR]... [--wait S] CIRCUIT-ADDR
-
-The lines are those of `oxbow`: `listening` once addresses are known (with a reservation: once that stands), then
-`connection_opened` and `connection_closed`. `upgrade` connects through the relay, opens a stream, waits until a direct
-connection stands, opens another stream, echoes on both, and ends with one line:
-
-    {"ok": true, "error": null, "seconds": 1.2, "first_relayed": true, "first_alive": true, "second_relayed": false}
-
-in which `seconds` is the time that the upgrade took, and null when there was none.
+The command line and its lines are those of `nat`; it also tells `connection_opened` and `connection_closed`, as `oxbow`
+does.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import contract, wire
+from . import contract, nat, wire
 from .daemon import Daemon, DaemonConnection
 from .tunnel import echo_on, serve_echo
 
-_POLL = 0.1
-_RESERVATION_TIMEOUT = 40.0
-#: How long a host needs after it has met the observers until it offers to punch: the daemon looks every few seconds whether it
-#: knows a public address of its own by now.
+#: How long a host needs after it has met the observers until it offers to punch: the daemon looks every few seconds
+#: whether it knows a public address of its own by now.
 _SETTLING = 2.0
-_ECHOED = 10_000
 
 
 def main() -> int:
     """Runs in the role that the command line asks for."""
-    options = _parse()
+    options = nat.parse("go_nat")
     contract.exit_when_orphaned()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     binary = Path(os.environ["OXBOW_PEERS"]) / "bin" / "p2pd"
@@ -54,20 +40,7 @@ def main() -> int:
     return 0
 
 
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="go_nat")
-    parser.add_argument("role", choices=["relay", "observe", "receive", "upgrade"])
-    parser.add_argument("target", nargs="?")
-    parser.add_argument("--listen", required=True)
-    parser.add_argument("--relay")
-    parser.add_argument("--also", action="append", default=[])
-    parser.add_argument("--wait", type=float, default=20.0)
-    parser.add_argument("--circuit-bytes", type=int)
-    parser.add_argument("--circuit-seconds", type=int)
-    return parser.parse_intermixed_args()
-
-
-def _flags(options: argparse.Namespace) -> list[str]:
+def _flags(options: nat.Options) -> list[str]:
     if options.role in ("relay", "observe"):
         flags = ["-forceReachabilityPublic=1", "-autonat=1", f"-relayService={int(options.role == 'relay')}"]
         if options.circuit_bytes:
@@ -83,7 +56,7 @@ def _flags(options: argparse.Namespace) -> list[str]:
     return flags
 
 
-def _meet(daemon: Daemon, addresses: list[str]) -> None:
+def _meet(daemon: Daemon, addresses: Sequence[str]) -> None:
     for address in addresses:
         transport, peer = wire.split_peer(address)
         daemon.connect(peer, transport)
@@ -91,17 +64,17 @@ def _meet(daemon: Daemon, addresses: list[str]) -> None:
         time.sleep(_SETTLING)
 
 
-def _await_addresses(daemon: Daemon, relay: str | None) -> list[str]:
+def _await_addresses(daemon: Daemon, relay: str) -> list[str]:
     """The addresses with the peer id, one through the relay among them if a reservation is wanted."""
-    deadline = time.monotonic() + _RESERVATION_TIMEOUT
+    deadline = time.monotonic() + nat.RESERVATION_TIMEOUT
     while True:
         addresses = daemon.advertised()
-        if relay is None or any("/p2p-circuit" in address for address in addresses):
+        if not relay or any("/p2p-circuit" in address for address in addresses):
             suffix = f"/p2p/{daemon.peer_id}"
             return [address if address.endswith(suffix) else address + suffix for address in addresses]
         if time.monotonic() > deadline:
-            raise TimeoutError(f"no reservation within {_RESERVATION_TIMEOUT:.0f} s; the addresses are {addresses}")
-        time.sleep(_POLL)
+            raise TimeoutError(f"no reservation within {nat.RESERVATION_TIMEOUT:.0f} s; the addresses are {addresses}")
+        time.sleep(nat.POLL)
 
 
 class _Watch:
@@ -126,15 +99,15 @@ class _Watch:
     def forever(self) -> None:
         while True:
             self.look()
-            time.sleep(_POLL)
+            time.sleep(nat.POLL)
 
     def until(self, condition: Callable[[set[DaemonConnection]], bool], limit: float) -> float | None:
         """The seconds until a condition held; None when it didn't within the limit."""
         started = time.monotonic()
         while time.monotonic() - started < limit:
             if condition(self.look()):
-                return round(time.monotonic() - started, 3)
-            time.sleep(_POLL)
+                return time.monotonic() - started
+            time.sleep(nat.POLL)
         return None
 
 
@@ -144,18 +117,18 @@ def _upgrade(daemon: Daemon, watch: _Watch, target: str, wait: float) -> tuple[b
     watch.look()
     first, first_at = daemon.open_stream_somewhere(peer, contract.ECHO)
     with first:
-        good = [echo_on(first, _ECHOED).is_equal]
+        good = [echo_on(first, nat.ECHOED).is_equal]
         seconds = watch.until(lambda known: any(c.peer == peer and not c.is_relayed for c in known), wait)
         second, second_at = daemon.open_stream_somewhere(peer, contract.ECHO)
         with second:
-            good.append(echo_on(second, _ECHOED).is_equal)
-        is_alive = echo_on(first, _ECHOED).is_equal
-    return all(good), {
-        "upgraded_after": seconds,
-        "first_relayed": "/p2p-circuit" in first_at,
-        "first_alive": is_alive,
-        "second_relayed": "/p2p-circuit" in second_at,
-    }
+            good.append(echo_on(second, nat.ECHOED).is_equal)
+        is_alive = echo_on(first, nat.ECHOED).is_equal
+    return all(good), nat.upgraded(
+        seconds,
+        first_relayed="/p2p-circuit" in first_at,
+        first_alive=is_alive,
+        second_relayed="/p2p-circuit" in second_at,
+    )
 
 
 if __name__ == "__main__":

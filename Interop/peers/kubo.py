@@ -6,7 +6,6 @@ The library has a function for each of a few commands of Kubo. Streams are those
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
@@ -15,20 +14,19 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from . import wire
+from .tunnel import Handler, serve_streams
 
 #: What Kubo puts before the name of a protocol that an application serves.
 PREFIX = "/x"
 _POLL = 0.02
 _FIRST = 100
-
-Handler = Callable[[socket.socket], None]
 
 
 class KuboError(Exception):
@@ -83,6 +81,12 @@ class Kubo:
     def close(self) -> None:
         """Removes the node's folder. The node itself can only end with this process."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def exit(self, status: int) -> NoReturn:
+        """Ends this process. The library has threads of its own, so nothing less ends all."""
+        self.close()
+        sys.stdout.flush()
+        os._exit(status)
 
     def _start(self, settings: KuboSettings) -> None:
         self._call("CreateRepo")
@@ -151,17 +155,7 @@ class Kubo:
     def handle(self, protocol: str, handler: Handler) -> None:
         """Serves `/x` and the protocol's name: every incoming stream runs `handler` on a thread of its own."""
         listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-
-        def serve(stream: socket.socket) -> None:
-            with stream, contextlib.suppress(OSError):
-                handler(stream)
-
-        def accept() -> None:
-            while True:
-                stream, _ = listener.accept()
-                threading.Thread(target=serve, args=(stream,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
+        serve_streams(listener, handler)
         self._call("P2PListen", PREFIX + protocol, f"/ip4/127.0.0.1/tcp/{listener.getsockname()[1]}")
 
     def await_circuit(self, limit: float) -> list[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,17 +25,11 @@ def main() -> None:
         key_type=options.key_type,
     )
     with Kubo(Path(os.environ["OXBOW_PEERS"]), settings) as node:
-        # The library's runtime has taken the signal; and it has threads of its own, so only _exit ends all.
-        signal.signal(signal.SIGTERM, lambda *_: _end(node, 0))
+        # The library's runtime has taken the signal.
+        signal.signal(signal.SIGTERM, lambda *_: node.exit(0))
         if options.command == "listen":
             _listen(node)
-        _end(node, contract.run_case(options.case, lambda: _dial(node, options)))
-
-
-def _end(node: Kubo, status: int) -> None:
-    node.close()
-    sys.stdout.flush()
-    os._exit(status)
+        node.exit(contract.run_case(options.case, lambda: _dial(node, options)))
 
 
 def _listen(node: Kubo) -> None:

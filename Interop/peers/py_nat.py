@@ -1,18 +1,11 @@
-"""py-libp2p in networks with a relay: as the relay, as one of the hosts in public, and behind it.
+"""py-libp2p in the lab of NATs: as the relay, as one of the hosts in public, and behind a NAT.
 
-    py_nat.py relay   --listen MULTIADDR [--circuit-bytes N] [--circuit-seconds N]
-    py_nat.py observe --listen MULTIADDR                      answers those who ask to be dialled back (AutoNAT)
-    py_nat.py receive --listen MULTIADDR --relay ADDR [--also ADDR]...       with a reservation there; serves echoes
-    py_nat.py upgrade --listen MULTIADDR [--also ADDR]... [--wait S] CIRCUIT-ADDR
-
-Prints `{"event": "listening", "peer_id": ..., "addrs": [...]}` and runs until SIGTERM; `upgrade` ends with the line of
-`go_nat`, where `second_relayed` says that there was nothing but relayed connections with the peer. The bytes are those
-of both directions of a circuit together.
+The command line and its lines are those of `nat`. `second_relayed` says that there was nothing but relayed connections
+with the peer; `--circuit-bytes` counts both directions of a circuit together.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import time
@@ -38,37 +31,29 @@ from libp2p.relay.circuit_v2.transport import CircuitV2Transport  # noqa: E402
 from libp2p.tools.anyio_service import background_trio_service  # noqa: E402
 from multiaddr import Multiaddr  # noqa: E402
 
-from . import contract, wire  # noqa: E402
+from . import contract, nat, wire  # noqa: E402
 from .py_peer import echo_on, open_stream, reason, serve_echo  # noqa: E402
 
 _UNLIMITED = 1 << 40
 _LONGEST = 86_400
-_ECHOED = 10_000
-_POLL = 0.1
 
 
 def main() -> None:
     """Runs in the role that the command line asks for."""
-    parser = argparse.ArgumentParser(prog="py_nat")
-    parser.add_argument("role", choices=["relay", "observe", "receive", "upgrade"])
-    parser.add_argument("target", nargs="?")
-    parser.add_argument("--listen", required=True)
-    parser.add_argument("--relay")
-    parser.add_argument("--also", action="append", default=[])
-    parser.add_argument("--wait", type=float, default=0.0)
-    parser.add_argument("--circuit-bytes", type=int, default=_UNLIMITED)
-    parser.add_argument("--circuit-seconds", type=int, default=_LONGEST)
-    options = parser.parse_intermixed_args()
+    options = nat.parse("py_nat")
     contract.exit_when_orphaned()
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     trio.run(_run, options)
 
 
-async def _run(options: argparse.Namespace) -> None:
+async def _run(options: nat.Options) -> None:
     listen = Multiaddr(options.listen)
     host = new_host(key_pair=create_new_key_pair(), listen_addrs=[listen])
     limits = RelayLimits(
-        duration=options.circuit_seconds, data=options.circuit_bytes, max_circuit_conns=16, max_reservations=16
+        duration=_LONGEST if options.circuit_seconds is None else options.circuit_seconds,
+        data=_UNLIMITED if options.circuit_bytes is None else options.circuit_bytes,
+        max_circuit_conns=16,
+        max_reservations=16,
     )
     async with host.run(listen_addrs=[listen]):
         circuits = CircuitV2Protocol(host, limits=limits, allow_hop=options.role == "relay")
@@ -127,23 +112,20 @@ async def _echoes(host: IHost, peer: ID, wait: float) -> tuple[bool, dict[str, o
     """An echo on a stream of now, and on another one once a direct connection stands, if there is one in time."""
     first_relayed = _is_relayed(host, peer)
     first = await open_stream(host, peer, contract.ECHO)
-    good = [(await echo_on(first, _ECHOED, half_close=False, closes=False)).is_equal]
+    good = [(await echo_on(first, nat.ECHOED, half_close=False, closes=False)).is_equal]
     seconds = None
     started = time.monotonic()
     while _is_relayed(host, peer) and time.monotonic() - started < wait:
-        await trio.sleep(_POLL)
+        await trio.sleep(nat.POLL)
     second_relayed = _is_relayed(host, peer)
     if not second_relayed:
-        seconds = round(time.monotonic() - started, 3)
+        seconds = time.monotonic() - started
     second = await open_stream(host, peer, contract.ECHO)
-    good.append((await echo_on(second, _ECHOED, half_close=False)).is_equal)
-    is_alive = (await echo_on(first, _ECHOED, half_close=False)).is_equal
-    return all(good), {
-        "upgraded_after": seconds,
-        "first_relayed": first_relayed,
-        "first_alive": is_alive,
-        "second_relayed": second_relayed,
-    }
+    good.append((await echo_on(second, nat.ECHOED, half_close=False)).is_equal)
+    is_alive = (await echo_on(first, nat.ECHOED, half_close=False)).is_equal
+    return all(good), nat.upgraded(
+        seconds, first_relayed=first_relayed, first_alive=is_alive, second_relayed=second_relayed
+    )
 
 
 def _is_relayed(host: IHost, peer: ID) -> bool:

@@ -10,13 +10,16 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from . import contract
 
 IO_TIMEOUT = 120.0
 _SETTLE_TIMEOUT = 10.0
+
+#: Serves one stream, which is closed behind it.
+Handler = Callable[[socket.socket], None]
 
 
 class Node(Protocol):
@@ -27,6 +30,21 @@ class Node(Protocol):
 
     def connected_peers(self) -> Collection[object]:
         """Who is connected."""
+
+
+def serve_streams(listener: socket.socket, handler: Handler) -> None:
+    """From now on, on threads of their own, runs `handler` with every stream that comes."""
+
+    def serve(stream: socket.socket) -> None:
+        with stream, contextlib.suppress(OSError):  # the program at the other end may be gone at any time
+            handler(stream)
+
+    def accept() -> None:
+        while True:
+            stream, _ = listener.accept()
+            threading.Thread(target=serve, args=(stream,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
 
 
 def serve_echo(stream: socket.socket) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import unittest
 
 from adversary import measure
+from adversary.attacker import Attacker
 from adversary.attacks.certificates import Forged, certificate, huge_rsa_key
 from adversary.attacks.migration import Numbers
 from adversary.attacks.truncation import told as told_of_ends
@@ -182,6 +184,21 @@ class Measuring(unittest.TestCase):
         self.assertGreater(measure.resident(os.getpid()), 1)
         self.assertGreaterEqual(measure.peak(os.getpid()), 1)
         self.assertGreaterEqual(measure.cpu_seconds(os.getpid()), 0)
+
+    def test_what_one_act_costs_is_seen_when_nobody_else_is_measured(self) -> None:
+        answers = iter((False, False, True))
+        attacker = Attacker("x", 1, 0, lambda: next(answers), lambda: None, pid=os.getpid())
+        seen: list[int] = []
+
+        def burn(index: int) -> None:
+            self.assertIsNone(next(answers, None), "somebody else is being measured")
+            seen.append(index)
+            began = time.process_time()
+            while time.process_time() < began + 0.01:
+                pass
+
+        self.assertGreaterEqual(attacker.cost(burn, 3), 0.01)
+        self.assertEqual(seen, [1, 2, 3])
 
     def test_who_has_ended_has_none(self) -> None:
         with self.assertRaises(OSError):

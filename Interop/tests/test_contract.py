@@ -1,8 +1,10 @@
 """The parts that all programs share."""
 
+import contextlib
+import io
 import unittest
 
-from peers import contract
+from peers import contract, nat
 
 
 class EchoTests(unittest.TestCase):
@@ -48,3 +50,14 @@ class OptionsTests(unittest.TestCase):
         options = contract.parse("x", ["listen", *offers])
         self.assertEqual((options.security, options.muxers), (("tls", "noise"), ("mplex", "yamux")))
         self.assertEqual(contract.parse("x", ["listen"]).security, ("noise",))
+
+    def test_roles_behind_a_nat(self) -> None:
+        given = ["upgrade", "--listen", "/a", "--also", "/b", "--wait", "2", "--also", "/c", "/d/p2p-circuit"]
+        options = nat.parse("x", given)
+        self.assertEqual((options.role, options.target, options.also), ("upgrade", "/d/p2p-circuit", ("/b", "/c")))
+        self.assertEqual((options.wait, options.relay, options.circuit_bytes), (2.0, "", None))
+        self.assertEqual(nat.parse("x", ["relay", "--listen", "/a", "--circuit-bytes", "5"]).circuit_bytes, 5)
+
+    def test_who_cannot_limit_circuits_refuses_to_be_told_to(self) -> None:
+        with contextlib.redirect_stderr(io.StringIO()), self.assertRaises(SystemExit):
+            nat.parse("x", ["relay", "--listen", "/a", "--circuit-bytes", "5"], limits_circuits=False)

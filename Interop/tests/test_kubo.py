@@ -1,8 +1,8 @@
 """What a Kubo node is told to be."""
 
-import argparse
 import unittest
 
+from peers import nat
 from peers.kubo import KuboSettings, configure
 from peers.kubo_nat import _relays
 
@@ -39,6 +39,11 @@ class SettingsTests(unittest.TestCase):
     def test_who_punches_uses_the_relay_of_its_target(self) -> None:
         relay = "/ip4/11.0.0.1/tcp/1/p2p/x"
         target = f"{relay}/p2p-circuit/p2p/y"
-        cases = ((relay, None, 0.0, [relay]), (None, target, 20.0, [relay]), (None, target, 0.0, []))
-        for given, own, wait, wanted in cases:
-            self.assertEqual(_relays(argparse.Namespace(relay=given, target=own, wait=wait)), wanted)
+        cases = (
+            (["receive", "--relay", relay], [relay]),
+            (["upgrade", "--wait", "20", target], [relay]),
+            (["upgrade", target], []),
+        )
+        for arguments, wanted in cases:
+            options = nat.parse("kubo_nat", [*arguments, "--listen", "/ip4/11.0.0.2/tcp/1"], limits_circuits=False)
+            self.assertEqual(_relays(options), wanted)

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from adversary.attacker import GONE, HOME_SEED, Attacker
+from adversary.attacker import GONE, HOME_SEED, PATIENCE, Attacker
 from adversary.session import Session
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from peers.contract import ECHO, IDENTIFY
@@ -18,8 +18,6 @@ from stack.identity import Identity
 from stack.link import Buffered, Ended, Silence, TCPLink
 from stack.yamux import Flag
 
-#: After so many seconds nobody waits on for the end of a phase, whose deadline is 10 s.
-PATIENCE = 25.0
 _TLS = "/tls/1.0.0"
 
 #: Brings a new connection to the phase in which it then stays.

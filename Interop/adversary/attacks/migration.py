@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 
-from adversary.attacker import GONE, Attacker
+from adversary.attacker import GONE, Attacker, take_turns
 from adversary.peer import MIGRATION, ask_migration, denied, dial_through, echoes, label, migrate, open_labelled
 from adversary.session import Session, Stream
 from peers.wire import decode_peer_id
@@ -15,6 +16,8 @@ from stack.link import Ended, Silence
 
 #: What a target answers to the first line, before it judges a Migrate.
 _HEAD = multistream.lines(multistream.HEADER, MIGRATION)
+#: An id that nobody has given.
+_UNKNOWN = 999_999
 
 
 class Numbers:
@@ -31,48 +34,16 @@ class Numbers:
 
 def label_flood(attacker: Attacker) -> None:
     """Labelled streams without end, each kept."""
-    identity = Identity()
-    numbers, session = Numbers(identity, attacker.target_id), attacker.session(identity)
-    done = 0
-    while attacker.going(done):
-        with contextlib.suppress(*GONE):
-            if session.ended:
-                session = attacker.session(identity)
-            for _ in range(100):
-                session.open().send(label(numbers.take()))
-            attacker.begun()
-            session.idle(0.02)
-        done += 100
-        attacker.note_longest("live at once", _live(session))
-    attacker.facts["labels"] = done
-    session.abort()
-
-
-def _live(session: Session) -> int:
-    return sum(bool(stream.buffer) and not stream.is_over for stream in session.streams.values())
-
-
-def held_migrates(attacker: Attacker) -> None:
-    """Migrates from ids that nobody knows: some are held for a while, the rest is refused at once (SM-F6, SM-F10)."""
-    identity = Identity()
-    numbers, session = Numbers(identity, attacker.target_id), attacker.session(identity)
-    began = time.monotonic()
-    streams = [session.open() for _ in range(attacker.wanted)]
-    for stream in streams:
-        stream.send(migrate(numbers.take(), 999_999))
-    attacker.begun()
-    session.idle(1.0)
-    attacker.facts["held at once"] = sum(not stream.is_over for stream in streams)
-    for stream in streams:
-        with contextlib.suppress(*GONE):
-            session.pump(lambda stream=stream: stream.is_over, began + 25 - time.monotonic())
-    attacker.facts["held s"] = time.monotonic() - began
-    attacker.facts["unended"] = sum(not stream.is_over for stream in streams)
-    session.abort()
+    attacker.facts["labels"] = _flood(attacker, label, "live at once")
 
 
 def migrate_flood(attacker: Attacker) -> None:
     """Migrates from unknown ids as fast as they are refused."""
+    attacker.facts["migrates"] = _flood(attacker, lambda number: migrate(number, _UNKNOWN), "held at once")
+
+
+def _flood(attacker: Attacker, flight: Callable[[int], bytes], kept: str) -> int:
+    """Streams of one peer, each with a number of its own, and how many the target keeps at once; the count of all."""
     identity = Identity()
     numbers, session = Numbers(identity, attacker.target_id), attacker.session(identity)
     done = 0
@@ -82,12 +53,28 @@ def migrate_flood(attacker: Attacker) -> None:
                 session = attacker.session(identity)
                 attacker.count("connections")
             for _ in range(50):
-                session.open().send(migrate(numbers.take(), 999_999))
+                session.open().send(flight(numbers.take()))
             session.idle(0.01)
         attacker.begun()
         done += 50
-        attacker.note_longest("held at once", sum(bool(s.buffer) and not s.is_over for s in session.streams.values()))
-    attacker.facts["migrates"] = done
+        live = sum(bool(stream.buffer) and not stream.is_over for stream in session.streams.values())
+        attacker.note_longest(kept, live)
+    session.abort()
+    return done
+
+
+def held_migrates(attacker: Attacker) -> None:
+    """Migrates from ids that nobody knows: some are held for a while, the rest is refused at once (SM-F6, SM-F10)."""
+    identity = Identity()
+    numbers, session = Numbers(identity, attacker.target_id), attacker.session(identity)
+    began = time.monotonic()
+    streams = [session.open() for _ in range(attacker.wanted)]
+    for stream in streams:
+        stream.send(migrate(numbers.take(), _UNKNOWN))
+    attacker.begun()
+    session.idle(1.0)
+    attacker.facts["held at once"] = sum(not stream.is_over for stream in streams)
+    attacker.await_ends(streams, began, session)
     session.abort()
 
 
@@ -194,10 +181,7 @@ def downgrade(attacker: Attacker) -> None:
         target.send(migrate(numbers.take(), number))
         attacker.begun()
         # The target asks the direct connection for a sign of life first; it gets one.
-        deadline = time.monotonic() + 10
-        while len(target.buffer) <= len(_HEAD) and not target.is_over and time.monotonic() < deadline:
-            direct.idle(0.02)
-            relayed.idle(0.02)
+        take_turns(lambda target=target: len(target.buffer) > len(_HEAD) or target.is_over, 10, direct, relayed)
         target.read(len(_HEAD))
         is_denied = denied(target.read_message())
         attacker.count("denied" if is_denied else "accepted")

@@ -6,7 +6,7 @@ import contextlib
 import time
 
 from adversary import network
-from adversary.attacker import GONE, Attacker
+from adversary.attacker import GONE, Attacker, take_turns
 from adversary.network import VICTIM
 from adversary.peer import (
     CONNECT, DCUTR, HOP, OK, RESERVE, STATUS, STOP, ask_circuit, delimited, dial_through, identification, reserve,
@@ -102,12 +102,9 @@ def _circuit(near: Session, far: Session, identity: Identity) -> tuple[Stream, i
     """Asks for a circuit while the far end, the attacker's too, answers."""
     wanted = encode_message((1, CONNECT), (2, encode_message((1, identity.multihash))))
     stream = near.open()
-    stream.send(multistream.lines(multistream.HEADER, HOP) + delimited(wanted))
     head = multistream.lines(multistream.HEADER, HOP)
-    deadline = time.monotonic() + 5
-    while len(stream.buffer) <= len(head) and not stream.is_over and time.monotonic() < deadline:
-        far.idle(0.005)
-        near.idle(0.005)
+    stream.send(head + delimited(wanted))
+    take_turns(lambda: len(stream.buffer) > len(head) or stream.is_over, 5, far, near)
     stream.read(len(head))
     return stream, status(stream.read_message())
 
@@ -132,10 +129,7 @@ def oversize(attacker: Attacker) -> None:
         if answer == OK:
             with contextlib.suppress(*GONE):
                 stream.send(bytes(240 << 10))
-            end = time.monotonic() + 3
-            while not taken[-1].is_over and time.monotonic() < end:
-                far.idle(0.01)
-                near.idle(0.01)
+            take_turns(lambda: taken[-1].is_over, 3, far, near)
             carried = len(taken[-1].buffer)
         else:
             attacker.count("refused")
@@ -157,12 +151,7 @@ def stalled(attacker: Attacker) -> None:
     for stream in streams:
         stream.send(multistream.lines(multistream.HEADER, HOP) + wanted)
     attacker.begun()
-    for stream in streams:
-        while not stream.is_over and time.monotonic() < began + 25:
-            far.idle(0.05)
-            near.idle(0.05)
-    attacker.facts["held s"] = time.monotonic() - began
-    attacker.facts["unended"] = sum(not stream.is_over for stream in streams)
+    attacker.await_ends(streams, began, far, near)
     near.abort()
     far.abort()
 
@@ -175,11 +164,7 @@ def half_request(attacker: Attacker) -> None:
     for stream in streams:
         stream.send(multistream.lines(multistream.HEADER, HOP) + b"\x20\x08")
     attacker.begun()
-    for stream in streams:
-        with contextlib.suppress(*GONE):
-            session.pump(lambda stream=stream: stream.is_over, began + 25 - time.monotonic())
-    attacker.facts["held s"] = time.monotonic() - began
-    attacker.facts["unended"] = sum(not stream.is_over for stream in streams)
+    attacker.await_ends(streams, began, session)
     session.abort()
 
 

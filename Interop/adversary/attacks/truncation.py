@@ -32,13 +32,18 @@ def told(events: Mapping[str, Sequence[Line]]) -> dict[str, float]:
     }
 
 
-def _cut(attacker: Attacker, ending: Callable[[Session, Stream], None]) -> None:
-    """First a stream that ends well, then those that are cut."""
+def _end_well(attacker: Attacker) -> None:
+    """A stream that ends as it should."""
     session = attacker.session()
     stream = session.request(ECHO)
     stream.send(bytes(_WHOLE), Flag.FIN)
     session.pump(lambda: stream.is_over, 5)
     session.abort()
+
+
+def _cut(attacker: Attacker, ending: Callable[[Session, Stream], None]) -> None:
+    """First a stream that ends well, then those that are cut."""
+    _end_well(attacker)
     done = 0
     while attacker.going(done):
         session = attacker.session()
@@ -133,11 +138,7 @@ def tls_end(attacker: Attacker) -> None:
 
 def inside_hand_off(attacker: Attacker) -> None:
     """A migration is accepted, and then all is cut: the source with and without a FIN, or the target first (SM-F3)."""
-    session = attacker.session()
-    stream = session.request(ECHO)
-    stream.send(bytes(_WHOLE), Flag.FIN)
-    session.pump(lambda: stream.is_over, 5)
-    session.abort()
+    _end_well(attacker)
     done = 0
     while attacker.going(done):
         identity = Identity()

@@ -69,6 +69,18 @@ def _read_all(upgraded: Upgraded) -> None:
         upgraded.tcp.receive(0)
 
 
+def _cut(attacker: Attacker, breaks: Callable[[Upgraded, int], None]) -> None:
+    """Breaks a rule on one connection after the other, each of which the target has to end."""
+    done = 0
+    while attacker.going(done):
+        with attacker.connection() as upgraded:
+            breaks(upgraded, done)
+            attacker.begun()
+            attacker.count("cut", await_end(upgraded.tcp, 2.0) is not None)
+        done += 1
+    attacker.facts["uncut"] = done - attacker.facts.get("cut", 0)
+
+
 def rapid_reset(attacker: Attacker) -> None:
     """Opens a stream and resets it in the next frame."""
     _flood(attacker, lambda first, count: b"".join(
@@ -111,33 +123,30 @@ def window_overflow(attacker: Attacker) -> None:
 def oversize_syn(attacker: Attacker) -> None:
     """Data together with SYN whose body is past the first window: by one byte, by far, by a lie."""
     lengths = (INITIAL_WINDOW + 1, 1 << 20, 0x01000001, 0x7FFFFFFF, 0xFFFFFFFF)
-    done = 0
-    while attacker.going(done):
-        length = lengths[done % len(lengths)]
-        with attacker.connection() as upgraded:
-            upgraded.secured.send(header(Type.DATA, Flag.SYN, 1, length) + bytes(min(length, INITIAL_WINDOW)))
-            attacker.begun()
-            attacker.count("cut", await_end(upgraded.tcp, 2.0) is not None)
-        done += 1
-    attacker.facts["uncut"] = done - attacker.facts.get("cut", 0)
+
+    def breaks(upgraded: Upgraded, index: int) -> None:
+        length = lengths[index % len(lengths)]
+        upgraded.secured.send(header(Type.DATA, Flag.SYN, 1, length) + bytes(min(length, INITIAL_WINDOW)))
+
+    _cut(attacker, breaks)
 
 
 def empty_frames(attacker: Attacker) -> None:
     """Data frames without data on an open stream."""
-
-    def make(first: int, count: int) -> bytes:
-        opening = header(Type.WINDOW_UPDATE, Flag.SYN, 1, 0) if first == 0 else b""
-        return opening + header(Type.DATA, 0, 1, 0) * count
-
-    _flood(attacker, make)
+    _empty(attacker, Type.DATA)
 
 
 def empty_updates(attacker: Attacker) -> None:
     """Window updates of nothing."""
+    _empty(attacker, Type.WINDOW_UPDATE)
+
+
+def _empty(attacker: Attacker, kind: Type) -> None:
+    """Frames that carry nothing, all on one stream."""
 
     def make(first: int, count: int) -> bytes:
         opening = header(Type.WINDOW_UPDATE, Flag.SYN, 1, 0) if first == 0 else b""
-        return opening + header(Type.WINDOW_UPDATE, 0, 1, 0) * count
+        return opening + header(kind, 0, 1, 0) * count
 
     _flood(attacker, make)
 
@@ -172,43 +181,31 @@ def stream_flood(attacker: Attacker) -> None:
 
 def window_violation(attacker: Attacker) -> None:
     """Sends on and on to an echo whose answers nobody reads: the window is used up, and the sending goes on."""
-    done = 0
-    while attacker.going(done):
-        with attacker.connection() as upgraded:
-            flight = multistream.lines(multistream.HEADER, ECHO)
-            upgraded.secured.send(header(Type.DATA, Flag.SYN, 1, len(flight)) + flight)
-            with contextlib.suppress(*GONE):
-                for _ in range(64):
-                    upgraded.secured.send(header(Type.DATA, 0, 1, 1 << 18) + bytes(1 << 18))
-                    attacker.begun()
-            attacker.count("cut", await_end(upgraded.tcp, 2.0) is not None)
-        done += 1
-    attacker.facts["uncut"] = done - attacker.facts.get("cut", 0)
+    flight = multistream.lines(multistream.HEADER, ECHO)
+
+    def breaks(upgraded: Upgraded, index: int) -> None:
+        upgraded.secured.send(header(Type.DATA, Flag.SYN, 1, len(flight)) + flight)
+        with contextlib.suppress(*GONE):
+            for _ in range(64):
+                upgraded.secured.send(header(Type.DATA, 0, 1, 1 << 18) + bytes(1 << 18))
+                attacker.begun()
+
+    _cut(attacker, breaks)
 
 
 def unknown_frames(attacker: Attacker) -> None:
     """Frames of other versions and types, with every flag."""
-    done = 0
-    while attacker.going(done):
-        with attacker.connection() as upgraded:
-            wrong = (b"\x01\x00", b"\x00\x04", b"\xff\xff", b"\x00\x09")[done % 4]
-            upgraded.secured.send(wrong + struct.pack(">HII", 0xFFFF, done & 0x7FFFFFFF, 0xFFFFFFFF))
-            attacker.begun()
-            attacker.count("cut", await_end(upgraded.tcp, 2.0) is not None)
-        done += 1
-    attacker.facts["uncut"] = done - attacker.facts.get("cut", 0)
+    kinds = b"\x01\x00", b"\x00\x04", b"\xff\xff", b"\x00\x09"
+    _cut(attacker, lambda upgraded, index: upgraded.secured.send(
+        kinds[index % 4] + struct.pack(">HII", 0xFFFF, index & 0x7FFFFFFF, 0xFFFFFFFF)
+    ))  # fmt: skip
 
 
 def wrong_parity(attacker: Attacker) -> None:
     """Opens streams with the target's ids, and stream 0."""
-    done = 0
-    while attacker.going(done):
-        with attacker.connection() as upgraded:
-            upgraded.frames.send(yamux.window_update((0, 2, 0xFFFFFFFE)[done % 3], 0, Flag.SYN))
-            attacker.begun()
-            attacker.count("cut", await_end(upgraded.tcp, 2.0) is not None)
-        done += 1
-    attacker.facts["uncut"] = done - attacker.facts.get("cut", 0)
+    _cut(attacker, lambda upgraded, index: upgraded.frames.send(
+        yamux.window_update((0, 2, 0xFFFFFFFE)[index % 3], 0, Flag.SYN)
+    ))  # fmt: skip
 
 
 def never_reads(attacker: Attacker) -> None:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from stack.yamux import INITIAL_WINDOW, Flag, Frame, Type, data, go_away, ping, window_update
 
 from ..case import Level, Section, Violation
 from ..dialled import Dialled, Service
-from ..session import Session
+from ..session import Session, Stream
 
 SECTION: Section[Dialled] = Section("13", "As the dialer")
 _OPENING = "Yamux, Opening a stream"
 _IDS = "Yamux, StreamID Field"
+
+
+def _served(d: Dialled, **how: Any) -> Stream:
+    """The target's echo stream, served as `Service` is told to."""
+    service = Service(d.session, **how)
+    service.begin()
+    return service.await_echo()
+
+
+def _half_way(d: Dialled) -> Stream:
+    """The target's echo stream in its middle: some of it has come, and nothing goes back."""
+    stream = _served(d, echoes=False)
+    d.session.expect(lambda: len(stream.received) > 100_000, "some data")
+    return stream
 
 
 def _first_syn(d: Dialled) -> Frame:
@@ -34,9 +50,7 @@ def _(d: Dialled) -> None:
 
 @SECTION.case("its echo passes when we keep to the rules", _OPENING)
 def _(d: Dialled) -> None:
-    service = Service(d.session)
-    service.begin()
-    service.await_echo()
+    _served(d)
     d.session.until(lambda: bool(d.session.ended), 30)
     if status := d.status(30):
         raise Violation(f"its program ended with status {status}")
@@ -44,9 +58,7 @@ def _(d: Dialled) -> None:
 
 @SECTION.case("streams that are never acknowledged, but served", f"{_OPENING}: ACK is due", Level.CHOICE)
 def _(d: Dialled) -> str:
-    service = Service(d.session, acknowledges=False)
-    service.begin()
-    service.await_echo()
+    _served(d, acknowledges=False)
     d.session.until(lambda: bool(d.session.ended), 10)
     return "it goes on" if d.session.ended else "it waits"
 
@@ -59,9 +71,7 @@ def _(d: Dialled) -> str:
 
 @SECTION.case("it sends 256 KiB and no more without credit", "Yamux, Flow Control")
 def _(d: Dialled) -> str:
-    service = Service(d.session, credits=False, echoes=False)
-    service.begin()
-    stream = service.await_echo()
+    stream = _served(d, credits=False, echoes=False)
     d.session.expect(lambda: len(stream.received) >= INITIAL_WINDOW, "the whole initial window")
     d.session.settle()
     if len(stream.received) > INITIAL_WINDOW:
@@ -71,40 +81,27 @@ def _(d: Dialled) -> str:
 
 @SECTION.case("a larger window given with the ACK is used", "Yamux, Flow Control")
 def _(d: Dialled) -> None:
-    service = Service(d.session, credits=False, echoes=False, extra=INITIAL_WINDOW)
-    service.begin()
-    stream = service.await_echo()
+    stream = _served(d, credits=False, echoes=False, extra=INITIAL_WINDOW)
     d.session.expect(lambda: len(stream.received) >= INITIAL_WINDOW * 2, "two initial windows")
 
 
 @SECTION.case("a stream that we reset in the middle is told as a failure", "Yamux, Flag Field: RST")
 def _(d: Dialled) -> str:
-    service = Service(d.session, echoes=False)
-    service.begin()
-    stream = service.await_echo()
-    d.session.expect(lambda: len(stream.received) > 100_000, "some data")
-    d.session.send(data(stream.id, flags=Flag.RST))
+    d.session.send(data(_half_way(d).id, flags=Flag.RST))
     d.session.until(lambda: bool(d.session.ended))
     return d.expect_failure("a reset")
 
 
 @SECTION.case("a FIN of ours before the echo is whole is told as a failure", "Yamux, Closing a stream")
 def _(d: Dialled) -> str:
-    service = Service(d.session, echoes=False)
-    service.begin()
-    stream = service.await_echo()
-    d.session.expect(lambda: len(stream.received) > 100_000, "some data")
-    d.session.send(data(stream.id, flags=Flag.FIN))
+    d.session.send(data(_half_way(d).id, flags=Flag.FIN))
     d.session.until(lambda: bool(d.session.ended))
     return d.expect_failure("an echo that is cut short")
 
 
 @SECTION.case("an end of the connection without a word is told as a failure", "Noise has no close of its own")
 def _(d: Dialled) -> str:
-    service = Service(d.session, echoes=False)
-    service.begin()
-    stream = service.await_echo()
-    d.session.expect(lambda: len(stream.received) > 100_000, "some data")
+    _half_way(d)
     d.session.tcp.close()
     return d.expect_failure("a connection that has gone")
 
@@ -125,9 +122,7 @@ def _(d: Dialled) -> None:
 
 @SECTION.case("more data than its window is refused on its own stream", "Yamux, Flow Control")
 def _(d: Dialled) -> str:
-    service = Service(d.session, echoes=False)
-    service.begin()
-    stream = service.await_echo()
+    stream = _served(d, echoes=False)
     d.session.barrier()  # credit that is under way counts
     d.session.send(Frame(Type.DATA, 0, stream.id, 1 << 30, bytes(stream.credit + 1)))
     return d.session.expect_refusal(stream.id, "a frame of 1 GiB")

@@ -5,10 +5,20 @@ from __future__ import annotations
 from stack.yamux import INITIAL_WINDOW, Flag, Frame, Type, data, window_update
 
 from ..case import Level, Section, Violation
-from ..session import Session
+from ..session import Session, Stream
 
 SECTION: Section[Session] = Section("7", "Reset")
 _RESET = "Yamux, Flag Field: RST"
+
+
+def _expect_nothing_more(s: Session, stream: Stream) -> None:
+    """On a stream that we have reset the target sends nothing more, though it owes bytes and gets credit for them."""
+    s.barrier()
+    before = len(stream.received)
+    s.send(window_update(stream.id, 1 << 16))
+    s.settle()
+    if len(stream.received) > before:
+        raise Violation(f"{len(stream.received) - before} bytes came on a stream that was reset")
 
 
 def _stops(name: str, frame: Frame) -> None:
@@ -16,12 +26,7 @@ def _stops(name: str, frame: Frame) -> None:
     def _(s: Session) -> None:
         stream = s.stall()
         s.send(Frame(frame.type, frame.flags, stream.id, frame.length, frame.body))
-        s.barrier()
-        before = len(stream.received)
-        s.send(window_update(stream.id, 1 << 16))
-        s.settle()
-        if len(stream.received) > before:
-            raise Violation(f"{len(stream.received) - before} bytes came on a stream that was reset")
+        _expect_nothing_more(s, stream)
 
 
 _stops("DATA", data(0, flags=Flag.RST))
@@ -75,12 +80,7 @@ def _(s: Session) -> None:
     s.send(data(stream.id, flags=Flag.FIN))
     s.barrier()
     s.send(data(stream.id, flags=Flag.RST))
-    s.barrier()
-    before = len(stream.received)
-    s.send(window_update(stream.id, 1 << 16))
-    s.settle()
-    if len(stream.received) > before:
-        raise Violation("it sends on a stream that was reset")
+    _expect_nothing_more(s, stream)
 
 
 @SECTION.case("data behind our RST is not delivered", _RESET, survives=False)
@@ -114,10 +114,5 @@ def _(s: Session) -> None:
 def _(s: Session) -> str:
     stream = s.stall()
     s.send(Frame(Type.WINDOW_UPDATE, Flag.RST | Flag.FIN | Flag.ACK, stream.id))
-    s.barrier()
-    before = len(stream.received)
-    s.send(window_update(stream.id, 1 << 16))
-    s.settle()
-    if len(stream.received) > before:
-        raise Violation("it sends on a stream that was reset")
+    _expect_nothing_more(s, stream)
     return s.outcome(stream.id)

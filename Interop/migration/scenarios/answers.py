@@ -10,40 +10,26 @@ from ..context import Context
 from ..messages import Answer, Label, delimited, encode
 from ..peer import Incoming
 from ..registry import Way, scenario
-from .asking import BYTES, echo_all, serve, take_over
+from .parts import BYTES, asked_behind_the_end, asked_half_way, consented, fails, serve_out, take_over
 
 #: Seconds before an attempt that failed is repeated, and what clocks may differ by.
 RETRY = 1.0
 SLACK = 0.1
 
 
-def _source_goes_on(run: Context, source: Incoming) -> None:
-    """The rest of the echo, on the source, to its end."""
-    serve(run, source.stream)
-    source.stream.fin()
-
-
 def _in_doubt(run: Context, source: Incoming, *outcomes: str) -> None:
     """The rest of the echo comes whole on the source; but its end, behind the dialer's own, is in doubt (SM-F2)."""
-    _source_goes_on(run, source)
+    serve_out(run, source.stream)
     result = run.finished_badly("SM-F2")
     run.attempts(result, "SM-F2", *outcomes)
     if result is not None:
         run.check(result.get("bytes") == BYTES, "P1", f"{BYTES} bytes at the dialer", str(result.get("bytes")))
 
 
-def _half(run: Context, attempts: int = 1) -> tuple[Incoming, Incoming]:
-    """The first half of the echo, and the Migrate behind it."""
-    run.invite(attempts)
-    source = run.invited()
-    echo_all(run, source.stream, until=BYTES // 2)
-    return source, run.asked()
-
-
 @scenario("SM-F1", way=Way.FROM_DIALER)
 def we_deny(run: Context) -> None:
     """A denial: the stream goes on where it is, the target is closed, and the dialer asks no more."""
-    source, target = _half(run, attempts=2)
+    source, target = asked_half_way(run, attempts=2)
     target.deny()
     run.until(lambda: target.stream.is_over, "SM-F1", "the target to be closed")
     stream = source.stream
@@ -67,27 +53,26 @@ def we_deny(run: Context) -> None:
 @scenario("SM-F1 SM-W2", way=Way.FROM_DIALER)
 def we_deny_in_the_other_form(run: Context) -> None:
     """A bare denial under the draft's name is understood all the same."""
-    source, target = _half(run)
+    source, target = asked_half_way(run)
     target.deny(is_bare=True)
-    _source_goes_on(run, source)
+    serve_out(run, source.stream)
     run.attempts(run.finished_well("SM-W2"), "SM-W2", "denied")
 
 
 @scenario("SM-W2", way=Way.FROM_DIALER)
 def we_consent_in_the_other_form(run: Context) -> None:
     """A bare consent under the draft's name is understood all the same."""
-    source, target = _half(run)
+    source, target = asked_half_way(run)
     target.accept(is_bare=True)
     run.ended(source.stream, "SM-W2", "FIN behind the bare Ack")
     source.stream.fin()
-    serve(run, target.stream)
-    target.stream.fin()
+    serve_out(run, target.stream)
     run.attempts(run.finished_well("SM-W2"), "SM-W2", "completed")
 
 
 def _wrong(run: Context, answer: bytes, rule: str) -> None:
     """Bytes that are no consent: the target is reset and the stream goes on where it is, its end in doubt."""
-    source, target = _half(run)
+    source, target = asked_half_way(run)
     target.stream.send(target.answer_header() + answer)
     run.until(lambda: target.stream.is_broken or source.stream.has_fin, rule, "the target to be reset")
     run.check(target.stream.is_broken, rule, "the target to be reset", "a hand-off on the source")
@@ -121,10 +106,7 @@ def we_answer_too_long(run: Context) -> None:
 @scenario("SM-F7", way=Way.FROM_DIALER)
 def bytes_in_the_frame_of_the_ack(run: Context) -> None:
     """The dialer had ended before, so bytes may follow the Ack in its very frame: all of them are the application's."""
-    run.invite(close="before")
-    source = run.invited()
-    run.ended(source.stream, "SM-M2", "FIN at once")
-    target = run.asked()
+    source, target = asked_behind_the_end(run)
     data = source.stream.take()
     target.stream.send(target.answer_header() + encode(Answer(True, is_bare=False)) + data)
     source.stream.fin()
@@ -136,22 +118,21 @@ def bytes_in_the_frame_of_the_ack(run: Context) -> None:
 @scenario("SM-F2", way=Way.FROM_DIALER)
 def we_reset_and_later_accept(run: Context) -> None:
     """The target is reset before an answer: the stream stays, and the dialer tries again, a second later or more."""
-    source, target = _half(run, attempts=2)
+    source, target = asked_half_way(run, attempts=2)
     target.stream.reset()
     began = time.monotonic()
     again = run.asked()
     waited = time.monotonic() - began
     run.check(waited > RETRY - SLACK, "SM-F2", f"a further attempt after {RETRY:.0f} s", f"one after {waited:.2f} s")
     stream = take_over(run, source, again)
-    serve(run, stream)
-    stream.fin()
+    serve_out(run, stream)
     run.attempts(run.finished_well("SM-F2"), "SM-F2", "failed", "completed")
 
 
 @scenario("SM-F2", way=Way.FROM_DIALER)
 def target_lost_before_the_answer(run: Context) -> None:
     """The target's connection is cut before an answer: the stream goes on where it is, and its end is in doubt."""
-    source, target = _half(run)
+    source, target = asked_half_way(run)
     target.stream.session.abort()
     _in_doubt(run, source, "failed")
 
@@ -160,10 +141,7 @@ def target_lost_before_the_answer(run: Context) -> None:
 def end_in_doubt(run: Context) -> None:
     """The dialer has ended, asks, and the target is reset: a FIN on the source behind its own may be a hand-off to a
     target that is gone. It is an error, never a clean end."""
-    run.invite(close="before")
-    source = run.invited()
-    run.ended(source.stream, "SM-M2", "FIN at once")
-    target = run.asked()
+    source, target = asked_behind_the_end(run)
     target.stream.reset()
     run.fence()
     source.stream.send(source.stream.take(), fin=True)
@@ -173,10 +151,7 @@ def end_in_doubt(run: Context) -> None:
 @scenario("SM-F2 SM-M2 P2", way=Way.FROM_DIALER)
 def held_end_in_doubt(run: Context) -> None:
     """The same with FIN first, which is held, and the reset behind it: judged by the same rule."""
-    run.invite(close="before")
-    source = run.invited()
-    run.ended(source.stream, "SM-M2", "FIN at once")
-    target = run.asked()
+    source, target = asked_behind_the_end(run)
     source.stream.send(source.stream.take(), fin=True)
     run.fence()
     target.stream.reset()
@@ -203,72 +178,58 @@ def end_without_doubt(run: Context) -> None:
 @scenario("SM-F3 P4", way=Way.FROM_DIALER)
 def target_reset_behind_our_ack(run: Context) -> None:
     """We reset the target behind our Ack: the dialer resets the source too, and its application has an error."""
-    source, target = _half(run)
-    target.accept()
-    run.ended(source.stream, "SM-M4", "FIN behind the Ack")
+    source, target = consented(run)
     target.stream.reset()
-    run.refused(source.stream, "SM-F3")
-    run.finished_badly("SM-F3")
+    fails(run, source.stream, "SM-F3")
 
 
 @scenario("SM-F3 P4", way=Way.FROM_DIALER)
 def source_reset_behind_our_ack(run: Context) -> None:
     """We reset the source behind our Ack: the target is reset too."""
-    source, target = _half(run)
-    target.accept()
-    run.ended(source.stream, "SM-M4", "FIN behind the Ack")
+    source, target = consented(run)
     source.stream.reset()
-    run.refused(target.stream, "SM-F3")
-    run.finished_badly("SM-F3")
+    fails(run, target.stream, "SM-F3")
 
 
 @scenario("SM-F3 P4", way=Way.FROM_DIALER)
 def target_lost_behind_our_ack(run: Context) -> None:
     """The target's connection is cut behind our Ack: an error at the dialer, and the source is reset."""
-    source, target = _half(run)
-    target.accept()
-    run.ended(source.stream, "SM-M4", "FIN behind the Ack")
+    source, target = consented(run)
     target.stream.session.abort()
-    run.refused(source.stream, "SM-F3")
-    run.finished_badly("SM-F3")
+    fails(run, source.stream, "SM-F3")
 
 
 @scenario("SM-F3 P4", way=Way.FROM_DIALER)
 def source_lost_behind_our_ack(run: Context) -> None:
     """The source's connection is cut behind our Ack: an error at the dialer, and the target is reset."""
-    source, target = _half(run)
-    target.accept()
-    run.ended(source.stream, "SM-M4", "FIN behind the Ack")
+    source, target = consented(run)
     source.stream.session.abort()
-    run.refused(target.stream, "SM-F3")
-    run.finished_badly("SM-F3")
+    fails(run, target.stream, "SM-F3")
 
 
 @scenario("SM-F9 P4", way=Way.FROM_DIALER)
 def source_reset_while_it_waits(run: Context) -> None:
     """We reset the source while the answer is outstanding: the stream ends with an error, and the target is reset."""
-    source, target = _half(run)
+    source, target = asked_half_way(run)
     source.stream.reset()
-    run.refused(target.stream, "SM-F9")
-    run.finished_badly("SM-F9")
+    fails(run, target.stream, "SM-F9")
 
 
 @scenario("SM-M8 P11", way=Way.FROM_DIALER)
 def source_lost_behind_our_hand_off(run: Context) -> None:
     """Both FINs have passed on the source, and the dialer has heard of it: the old connection may go."""
-    source, target = _half(run)
+    source, target = asked_half_way(run)
     stream = take_over(run, source, target)
     run.until(lambda: stream.total > 0, "SM-M8", "bytes on the target")
     run.fence()
     source.stream.session.abort()
-    serve(run, stream)
-    stream.fin()
+    serve_out(run, stream)
     run.attempts(run.finished_well("SM-M8"), "SM-M8", "completed")
 
 
 @scenario("SM-F8 SM-F2", way=Way.FROM_DIALER, lasts=60)
 def we_never_answer(run: Context) -> None:
     """No answer within the deadline: the target is reset, and the stream has worked all the time."""
-    source, target = _half(run)
+    source, target = asked_half_way(run)
     run.until(lambda: target.stream.is_broken, "SM-F8", "the target to be reset by a deadline", timeout=70)
     _in_doubt(run, source, "failed")

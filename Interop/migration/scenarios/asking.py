@@ -4,52 +4,12 @@ SM-M9)."""
 from __future__ import annotations
 
 from peers.contract import ECHO, IDENTIFY
-from stack.session import Stream
 
 from ..context import WINDOW, Context
 from ..messages import DRAFT, SLASH, Dialect
 from ..peer import Incoming
 from ..registry import Way, scenario
-
-BYTES = 65_536
-
-
-def echo_all(run: Context, *legs: Stream, total: int = BYTES, until: int | None = None) -> None:
-    """Echoes what comes on the legs, in their order, to the last of them, up to `until` bytes of the whole."""
-    goal = total if until is None else until
-
-    def step() -> bool:
-        for leg in legs:
-            if leg.received and not leg.is_broken:
-                legs[-1].send(leg.take())
-        return sum(leg.total for leg in legs) >= goal or any(leg.is_broken for leg in legs)
-
-    run.until(step, "P1", f"{goal} bytes of the dialer", lambda: f"{sum(leg.total for leg in legs)} bytes")
-    run.check(not any(leg.is_broken for leg in legs), "P3", "the stream to live", "a reset or the loss of a leg")
-
-
-def serve(run: Context, stream: Stream) -> None:
-    """Echoes to the end on a stream that has moved completely."""
-
-    def step() -> bool:
-        if stream.received and not stream.is_broken:
-            stream.send(stream.take())
-        return stream.is_over
-
-    run.until(step, "P2", f"the end on {stream}")
-    run.check(stream.has_fin, "P3", "a clean end", "a reset")
-
-
-def take_over(run: Context, source: Incoming | Stream, target: Incoming) -> Stream:
-    """The responder's part: Ack, the initiator's FIN on the source (SM-M4), the switch (SM-M5)."""
-    stream = source.stream if isinstance(source, Incoming) else source
-    target.accept()
-    run.ended(stream, "SM-M4", "FIN behind the Ack")
-    rest = stream.take()
-    stream.fin()
-    if rest:
-        target.stream.send(rest)
-    return target.stream
+from .parts import BYTES, asked_behind_the_end, asked_half_way, echo_all, serve, serve_out, take_over
 
 
 def check_ids(run: Context, source: int | None, target: Incoming) -> None:
@@ -72,15 +32,11 @@ def check_parity(run: Context, label: int) -> None:
 @scenario("SM-L1 SM-L2 SM-M1 SM-M4 SM-M8 SM-W1", way=Way.FROM_DIALER, in_poc=True)
 def is_asked(run: Context) -> None:
     """The dialer labels its stream, asks, hands over on the Ack and ends on the target."""
-    run.invite()
-    source = run.invited()
+    source, target = asked_half_way(run)
     check_parity(run, source.opening.label or 0)
-    echo_all(run, source.stream, until=BYTES // 2)
-    target = run.asked()
     check_ids(run, source.opening.label, target)
     stream = take_over(run, source, target)
-    serve(run, stream)
-    stream.fin()
+    serve_out(run, stream)
     run.attempts(run.finished_well(), "SM-M8", "completed")
 
 
@@ -100,8 +56,7 @@ def is_asked_three_times(run: Context) -> None:
         run.check(label not in seen, "SM-L2", "an id that was never given", str(label))
         seen.add(label)
         stream = take_over(run, stream, target)
-    serve(run, stream)
-    stream.fin()
+    serve_out(run, stream)
     run.attempts(run.finished_well(), "SM-M8", "completed", "completed", "completed")
 
 
@@ -130,8 +85,7 @@ def no_label_before_identify(run: Context) -> None:
     run.peer.serve()
     source = run.incoming("an echo stream", lambda one: one.opening.protocol == ECHO, "SM-L1")
     source.agree()
-    serve(run, source.stream)
-    source.stream.fin()
+    serve_out(run, source.stream)
     run.finished_well("SM-L1")
 
 
@@ -166,8 +120,7 @@ def label_is_refused_with_bytes(run: Context) -> None:
         again = run.peer.incoming.pop()
         run.check(again.opening.name is None, "SM-L1", "a plain stream in place of it", "a label again")
         again.agree()
-        serve(run, again.stream)
-        again.stream.fin()
+        serve_out(run, again.stream)
         run.finished_well("SM-L1")
     else:
         run.finished_badly("P4")
@@ -177,15 +130,11 @@ def label_is_refused_with_bytes(run: Context) -> None:
 def only_the_name_with_the_slash(run: Context) -> None:
     """Our identify lists the name of 2022 alone: label and Migrate come under that one, and bare answers are read."""
     run.peer.protocols = [SLASH, ECHO, IDENTIFY]
-    run.invite()
-    source = run.invited()
+    source, target = asked_half_way(run)
     run.check(source.opening.name == SLASH, "SM-W2", f"the label under {SLASH}", str(source.opening.name))
-    echo_all(run, source.stream, until=BYTES // 2)
-    target = run.asked()
     run.check(target.opening.name == SLASH, "SM-W2", f"the Migrate under {SLASH}", str(target.opening.name))
     stream = take_over(run, source, target)
-    serve(run, stream)
-    stream.fin()
+    serve_out(run, stream)
     run.finished_well("SM-W2")
 
 
@@ -196,8 +145,7 @@ def both_names(run: Context) -> None:
     run.invite(attempts=0)
     source = run.invited()
     run.check(source.opening.name == DRAFT, "SM-W2", f"the label under {DRAFT}", str(source.opening.name))
-    serve(run, source.stream)
-    source.stream.fin()
+    serve_out(run, source.stream)
     run.finished_well("SM-W2")
 
 
@@ -222,10 +170,7 @@ def source_works_while_waiting(run: Context) -> None:
 def held_end_was_a_hand_off(run: Context) -> None:
     """The dialer has ended its side and asks. Our FIN on the source overtakes our Ack: it is held, and no end, for the
     rest of the echo comes on the target."""
-    run.invite(close="before")
-    source = run.invited()
-    run.ended(source.stream, "SM-M2", "FIN at once")
-    target = run.asked()
+    source, target = asked_behind_the_end(run)
     data = source.stream.take()
     source.stream.send(data[: BYTES // 2], fin=True)
     run.fence()
@@ -238,10 +183,7 @@ def held_end_was_a_hand_off(run: Context) -> None:
 @scenario("SM-M2 SM-F1", way=Way.FROM_DIALER)
 def held_end_was_an_end(run: Context) -> None:
     """The same, but the answer is a denial: the FIN was the end."""
-    run.invite(close="before")
-    source = run.invited()
-    run.ended(source.stream, "SM-M2", "FIN at once")
-    target = run.asked()
+    source, target = asked_behind_the_end(run)
     source.stream.send(source.stream.take(), fin=True)
     run.fence()
     target.deny()
@@ -251,10 +193,7 @@ def held_end_was_an_end(run: Context) -> None:
 @scenario("SM-M5 SM-M7", way=Way.FROM_DIALER)
 def closed_before_it_asks(run: Context) -> None:
     """The dialer had ended its side before: we switch right behind our Ack, with bytes in its frame's wake."""
-    run.invite(close="before")
-    source = run.invited()
-    run.ended(source.stream, "SM-M2", "FIN at once")
-    target = run.asked()
+    source, target = asked_behind_the_end(run)
     target.accept(source.stream.take())
     source.stream.fin()
     run.ended(target.stream, "SM-M7", "the mirrored FIN")
@@ -266,10 +205,7 @@ def closed_before_it_asks(run: Context) -> None:
 def our_early_bytes_wait(run: Context) -> None:
     """Our bytes on the target overtake the last ones on the source: they are delivered behind them, without more
     window."""
-    run.invite(close="before", count=WINDOW + 2 * BYTES)
-    source = run.invited()
-    run.ended(source.stream, "SM-M2", "FIN behind the last byte")
-    target = run.asked()
+    source, target = asked_behind_the_end(run, WINDOW + 2 * BYTES)
     data = source.stream.take()
     target.accept()
     early = target.stream.credit
@@ -283,10 +219,7 @@ def our_early_bytes_wait(run: Context) -> None:
 @scenario("SM-M9 P11", way=Way.FROM_DIALER)
 def source_connection_stays(run: Context) -> None:
     """The initiator is complete before we have said a word on the target: it must not cut the source's connection."""
-    run.invite(close="before")
-    source = run.invited()
-    run.ended(source.stream, "SM-M2", "FIN at once")
-    target = run.asked()
+    source, target = asked_behind_the_end(run)
     data = source.stream.take()
     target.accept()
     source.stream.fin()
@@ -309,8 +242,7 @@ def a_late_answer_is_free(run: Context) -> None:
     echo_all(run, source.stream, until=BYTES // 2)
     run.fence()
     stream = take_over(run, source, target)
-    serve(run, stream)
-    stream.fin()
+    serve_out(run, stream)
     run.attempts(run.finished_well(), "SM-F8", "completed")
 
 
@@ -327,8 +259,7 @@ def we_move_its_stream(run: Context) -> None:
     run.ended(source.stream, "SM-M5", "FIN in return")
     legs = [source.stream, target.stream]
     echo_all(run, *legs)
-    serve(run, target.stream)
-    target.stream.fin()
+    serve_out(run, target.stream)
     run.finished_well("SM-M7")
 
 
@@ -339,13 +270,11 @@ def migrate_before_the_negotiation(run: Context) -> None:
     run.invite(attempts=0, close="during")
     source = run.invited(answers=False)
     target = run.peer.open_target(source.stream.session, source.opening.label)
-    run.never(target.read_answer, "SM-M1", "the Migrate to be held", "an answer")
-    run.check(not target.stream.is_over, "SM-M1", "the Migrate to be held", "its end")
+    run.held(target, "SM-M1")
     source.agree()
     run.acked(target, "SM-M1")
     source.stream.fin()
     run.ended(source.stream, "SM-M5", "FIN in return")
     echo_all(run, source.stream, target.stream)
-    serve(run, target.stream)
-    target.stream.fin()
+    serve_out(run, target.stream)
     run.finished_well("SM-M7")

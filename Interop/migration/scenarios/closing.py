@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from ..context import WINDOW, Context, Live
+from ..peer import Target
 from ..registry import scenario
 
 #: More than one window, so that the other side still has bytes to send.
@@ -27,6 +28,15 @@ def _rest(run: Context, live: Live, before: int, down: int) -> None:
     )  # fmt: skip
     run.ended(stream, "SM-M7")
     run.check(before + stream.payload == down, "P2", f"{down} bytes before the end", f"{before + stream.payload}")
+
+
+def _mirrored(run: Context, target: Target, rule: str, expected: str) -> None:
+    """The end that the other side has told on the source comes on the target too, alone; with ours it is clean."""
+    run.ended(target.stream, "SM-M7", "the mirrored FIN")
+    run.check(not target.stream.received, rule, expected, f"{len(target.stream.received)} bytes on the target")
+    target.stream.fin()
+    run.fence()
+    run.check(not target.stream.has_reset, "SM-M7", "a clean end", "a reset")
 
 
 @scenario("P5 SM-M5")
@@ -88,11 +98,7 @@ def closed_by_them_before(run: Context) -> None:
     run.ended(live.stream, "P5")
     target = run.acked(run.ask(live, run.dial()))
     live.stream.fin()
-    run.ended(target.stream, "SM-M7", "the mirrored FIN")
-    run.check(not target.stream.received, "SM-M7", "no data in front of it", f"{len(target.stream.received)} bytes")
-    target.stream.fin()
-    run.fence()
-    run.check(not target.stream.has_reset, "SM-M7", "a clean end", "a reset")
+    _mirrored(run, target, "SM-M7", "no data in front of it")
 
 
 @scenario("SM-M5 SM-M7")
@@ -108,11 +114,7 @@ def closed_by_them_meanwhile(run: Context) -> None:
               lambda: f"{source.payload} bytes")  # fmt: skip
     run.ended(source, "P5")
     source.fin()
-    run.ended(target.stream, "SM-M7", "the mirrored FIN")
-    run.check(not target.stream.received, "P1", "no byte twice", f"{len(target.stream.received)} bytes on the target")
-    target.stream.fin()
-    run.fence()
-    run.check(not target.stream.has_reset, "SM-M7", "a clean end", "a reset")
+    _mirrored(run, target, "P1", "no byte twice")
 
 
 @scenario("SM-M7 SM-M8")

@@ -6,15 +6,12 @@ from __future__ import annotations
 from ..context import Context
 from ..peer import Incoming, Target
 from ..registry import Order, Way, scenario
-from .asking import BYTES, echo_all, serve, take_over
+from .parts import asked_behind_the_end, asked_half_way, consented, fails, serve_out, take_over
 
 
 def _both_ask(run: Context, attempts: int = 1) -> tuple[Incoming, Incoming, Target]:
     """The dialer's Migrate stands unanswered when ours goes out, on the source's own connection."""
-    run.invite(attempts)
-    source = run.invited()
-    echo_all(run, source.stream, until=BYTES // 2)
-    theirs = run.asked()
+    source, theirs = asked_half_way(run, attempts)
     ours = run.peer.open_target(source.stream.session, source.opening.label)
     return source, theirs, ours
 
@@ -24,8 +21,7 @@ def _we_hand_over(run: Context, source: Incoming, ours: Target) -> None:
     source.stream.fin()
     run.ended(source.stream, "SM-M5", "FIN in return")
     ours.stream.send(source.stream.take())
-    serve(run, ours.stream)
-    ours.stream.fin()
+    serve_out(run, ours.stream)
 
 
 @scenario("SM-F4", way=Way.FROM_DIALER, orders=(Order.LOWER,))
@@ -44,8 +40,7 @@ def glare_we_lose(run: Context) -> None:
     source, theirs, ours = _both_ask(run)
     run.denied(ours, "SM-F4")
     stream = take_over(run, source, theirs)
-    serve(run, stream)
-    stream.fin()
+    serve_out(run, stream)
     run.attempts(run.finished_well("SM-F4"), "SM-F4", "completed")
 
 
@@ -67,17 +62,13 @@ def glare_both_accept(run: Context) -> None:
     run.acked(ours, "SM-F4")
     theirs.accept()
     run.refused(ours.stream, "SM-F4")
-    run.refused(source.stream, "SM-F4")
-    run.finished_badly("SM-F4")
+    fails(run, source.stream, "SM-F4")
 
 
 @scenario("SM-F1 SM-F4", way=Way.FROM_DIALER, orders=(Order.LOWER,))
 def glare_denial_overtakes(run: Context) -> None:
     """Our denial comes before our own Migrate: that Migrate is accepted all the same."""
-    run.invite()
-    source = run.invited()
-    echo_all(run, source.stream, until=BYTES // 2)
-    theirs = run.asked()
+    source, theirs = asked_half_way(run)
     # Ours is on its way on a slower connection.
     theirs.deny()
     run.until(lambda: theirs.stream.is_over, "SM-F1", "the denied target to be closed")
@@ -91,18 +82,14 @@ def glare_denial_overtakes(run: Context) -> None:
 def moved_on_before_the_ack(run: Context) -> None:
     """We have accepted and moved on before our Ack arrives: our Migrate names the dialer's own unanswered target. It
     is held, and accepted when the Ack is there."""
-    run.invite(close="before")
-    source = run.invited()
-    run.ended(source.stream, "SM-M2", "FIN at once")
-    theirs = run.asked()
+    source, theirs = asked_behind_the_end(run)
     migrate = theirs.opening.migrate
     assert migrate is not None
     data = source.stream.take()
     # The dialer had ended, so that we are complete with our FIN: its target is where the stream lives, for us.
     source.stream.fin()
     further = run.peer.open_target(source.stream.session, migrate.id)
-    run.never(further.read_answer, "SM-F5", "the Migrate to be held", "an answer")
-    run.check(not further.stream.is_over, "SM-F5", "the Migrate to be held", "its end")
+    run.held(further, "SM-F5")
     theirs.accept()
     run.ended(theirs.stream, "SM-M7", "the mirrored FIN")
     run.acked(further, "SM-F5")
@@ -115,22 +102,16 @@ def moved_on_before_the_ack(run: Context) -> None:
 @scenario("SM-F5", way=Way.FROM_DIALER)
 def our_migrate_during_their_hand_off(run: Context) -> None:
     """Our Migrate from the new id comes while the dialer waits for our FIN on the source: held until it is complete."""
-    run.invite()
-    source = run.invited()
-    echo_all(run, source.stream, until=BYTES // 2)
-    theirs = run.asked()
-    theirs.accept()
-    run.ended(source.stream, "SM-M4", "FIN behind the Ack")
+    source, theirs = consented(run)
     migrate = theirs.opening.migrate
     assert migrate is not None
     further = run.peer.open_target(source.stream.session, migrate.id)
-    run.never(further.read_answer, "SM-F5", "the Migrate to be held", "an answer")
+    run.held(further, "SM-F5")
     rest = source.stream.take()
     source.stream.fin()
     run.acked(further, "SM-F5")
     theirs.stream.send(rest, fin=True)
     run.ended(theirs.stream, "SM-M5", "FIN in return")
     further.stream.send(theirs.stream.take())
-    serve(run, further.stream)
-    further.stream.fin()
+    serve_out(run, further.stream)
     run.finished_well("SM-F5")

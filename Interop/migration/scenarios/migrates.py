@@ -16,10 +16,11 @@ UNKNOWN_HELD = 10.0
 SLACK = 5.0
 
 
-def _held(run: Context, target: Target, rule: str) -> None:
-    """The Migrate is neither answered nor reset, though it has been read."""
-    run.never(target.read_answer, rule, f"the Migrate on {target.stream} to be held", "an answer")
-    run.check(not target.stream.is_over, rule, f"the Migrate on {target.stream} to be held", "its end")
+def _held_then_reset(run: Context, target: Target, rule: str) -> None:
+    """The Migrate is held for some seconds, and never denied: its target is reset."""
+    run.held(target, rule)
+    answer = run.answer(target, rule, UNKNOWN_HELD + SLACK)
+    run.check(answer is None, rule, "a reset", "consent" if answer and answer.accepts else "a denial")
 
 
 @scenario("SM-F6")
@@ -52,9 +53,7 @@ def from_unknown(run: Context) -> None:
     session = run.dial()
     live = run.open_echo(session, b"before")
     target = run.peer.open_target(session, run.peer.new_id())
-    _held(run, target, "SM-F6")
-    answer = run.answer(target, "SM-F6", UNKNOWN_HELD + SLACK)
-    run.check(answer is None, "SM-F6", "a reset", "consent" if answer and answer.accepts else "a denial")
+    _held_then_reset(run, target, "SM-F6")
     run.echo(live, rule="SM-F6")
     run.finish(live)
 
@@ -65,7 +64,7 @@ def label_comes_later(run: Context) -> None:
     slow, fast = run.dial(), run.dial()
     label = run.peer.new_id()
     target = run.peer.open_target(fast, label)
-    _held(run, target, "SM-F6")
+    run.held(target, "SM-F6")
     live = run.live(run.peer.open_labelled(slow, ECHO, b"x", label=label), b"x")
     run.hand_over(live, run.acked(target, "SM-F6"))
     run.echo(live)
@@ -78,7 +77,7 @@ def held_migrate_is_given_up(run: Context) -> None:
     slow, fast = run.dial(), run.dial()
     label = run.peer.new_id()
     target = run.peer.open_target(fast, label)
-    _held(run, target, "SM-F6")
+    run.held(target, "SM-F6")
     target.stream.reset()
     run.fence()
     live = run.live(run.peer.open_labelled(slow, ECHO, b"x", label=label), b"x")
@@ -96,9 +95,7 @@ def from_another_peer(run: Context) -> None:
     session = thief.dial(run.other.address() or "")
     session.name = "thief"
     target = thief.open_target(session, live.id)
-    _held(run, target, "SM-L3")
-    answer = run.answer(target, "SM-L3", UNKNOWN_HELD + SLACK)
-    run.check(answer is None, "SM-L3", "a reset, as for an unknown id", "an answer")
+    _held_then_reset(run, target, "SM-L3")
     run.echo(live, rule="SM-L3")
     run.finish(live)
 
@@ -175,7 +172,7 @@ def second_migrate_waits(run: Context) -> None:
     live = run.open_echo(first, b"before")
     target = run.acked(run.ask(live, second))
     further = run.peer.open_target(first, target.migrate.id)
-    _held(run, further, "SM-F5")
+    run.held(further, "SM-F5")
     run.hand_over(live, target)
     run.echo(live, rule="SM-F5")
     run.hand_over(live, run.acked(further, "SM-F5"))
@@ -190,7 +187,7 @@ def two_migrates_from_one_id(run: Context) -> None:
     live = run.open_echo(first, b"before")
     one, two = run.ask(live, second), run.peer.open_target(second, live.id)
     run.acked(one)
-    _held(run, two, "SM-F5")
+    run.held(two, "SM-F5")
     run.hand_over(live, one)
     run.denied(two, "SM-F6")
     run.echo(live)
