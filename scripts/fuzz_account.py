@@ -32,7 +32,7 @@ class Account:
     """The sums of all targets. Several threads may add to it."""
 
     def __init__(self, path: Path, names: list[str]) -> None:
-        """Reads the file, if there is one; targets that are new come with nothing, in the order of `names`."""
+        """Reads the file, if there is one; `names` are those of all targets, in their order."""
         self.path = path
         self.lock = threading.Lock()
         self.entries = {name: Entry([0, 0], [0.0, 0.0]) for name in names}

@@ -99,6 +99,8 @@ import Testing
         let (received, arrives) = AsyncStream.makeStream(of: Int.self)
         var configuration = HostConfiguration()
         configuration.security = [security]
+        // A busy machine may need longer for a megabyte than a host waits for a peer that reads slowly.
+        configuration.swarm.connection.closeTimeout = .seconds(300)
         try await withHost(identity: makeKey(), configuration: configuration) { right in
             right.handle("/last-words") { stream in
                 var total = 0
