@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
+
+from toolchain import SWIFT, tool
 
 #: What a peer's bytes and a schedule of events go through.
 TARGETS = ["Core", "Wire", "Crypto", "Security", "Mux", "Migration", "Protocols", "Upgrade", "Swarm"]
@@ -18,29 +19,24 @@ def report_coverage(root: Path) -> bool:
     """Prints a table of the files; false when the tests fail, or a file is below what is wanted."""
     tests = "|".join(f"Oxbow{name}Tests" for name in [*TARGETS, "Explorer", "Fuzzing"])
     scratch = root / ".build-coverage"
-    swift = os.environ.get("SWIFT", "swift")
     command = [
-        swift, "test", "--enable-code-coverage", "--disable-xctest", "--scratch-path", str(scratch), "--filter",
+        SWIFT, "test", "--enable-code-coverage", "--disable-xctest", "--scratch-path", str(scratch), "--filter",
         f"^({tests})\\.",
     ]  # fmt: skip
     print("$", " ".join(command), flush=True)
     if subprocess.run(command, cwd=root, check=False, stdout=subprocess.DEVNULL).returncode:
         print("the tests fail, so that there is no coverage to tell of", flush=True)
         return False
-    return print_table(measure(root, swift, scratch))
+    return print_table(measure(root, scratch))
 
 
-def measure(root: Path, swift: str, scratch: Path) -> list[tuple[str, int, int]]:
+def measure(root: Path, scratch: Path) -> list[tuple[str, int, int]]:
     """Each file with its lines and how many of them were reached."""
     folder = scratch / "debug" / "codecov"
     program = next((scratch / "debug").glob("*.xctest"))
-    # The toolchain's own: another one may not read what its compiler wrote.
-    binary = Path(shutil.which(swift) or swift).resolve()
-    # Where `swift` is a selector of toolchains, its own folder has no llvm-cov.
-    tool = next((str(path) for path in [binary.parent / "llvm-cov"] if path.exists()), "llvm-cov")
     # Line by line: the summary counts a closure's lines again, and each message of a precondition as a line of its own.
     output = subprocess.run(
-        [tool, "export", "-format=lcov", f"-instr-profile={folder / 'default.profdata'}", str(program)],
+        [tool("llvm-cov"), "export", "-format=lcov", f"-instr-profile={folder / 'default.profdata'}", str(program)],
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
     pattern = re.compile(rf"^Sources/Oxbow({'|'.join(TARGETS)})/")

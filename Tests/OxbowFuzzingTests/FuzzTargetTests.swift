@@ -82,11 +82,15 @@ import Testing
         #expect(unknown.isEmpty, "no target is fed from \(unknown)")
     }
 
+    /// What `scripts/fuzz --grow` merges has sixteen digits for a name: whatever else a run left behind was never merged.
     @Test func theCorpusIsSmall() {
+        let chosen: Set = ["private-key/rsa", "public-key/rsa"]
         var total = 0
         for target in FuzzTarget.all {
             for (name, bytes) in Self.files("Corpus", target.name) {
                 #expect(bytes.count <= 4_096, "Fuzz/Corpus/\(target.name)/\(name) has \(bytes.count) bytes")
+                let isMerged = name.count == 16 || chosen.contains("\(target.name)/\(name)")
+                #expect(isMerged, "Fuzz/Corpus/\(target.name)/\(name) was not merged by scripts/fuzz --grow")
                 total += bytes.count
             }
         }
