@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adversary import measure
@@ -36,11 +36,16 @@ class Pace:
 
     windows: int
     seconds: float
-    #: How often a scenario is tried whose only complaint is the rate: on a busy machine a window may see others' work.
+    #: How often a scenario is tried whose only complaint is the rate: on a busy machine a window may see others' work. Each
+    #: try measures in twice as many windows, twice as long.
     tries: int
     #: How long the attack goes on alone, so that its cost is known.
     cost: float
     is_whole: bool
+
+    def longer(self, times: int) -> Pace:
+        """So many times the windows, each so many times as long."""
+        return replace(self, windows=self.windows * times, seconds=self.seconds * times)
 
 
 QUICK = Pace(windows=3, seconds=0.08, tries=3, cost=0.2, is_whole=False)
@@ -73,7 +78,7 @@ def execute(scenario: Scenario, programs: Programs, pace: Pace) -> Outcome:
     """Runs a scenario; again when the machine was busy with something else while the honest peer was measured."""
     began = time.monotonic()
     for attempt in range(1, pace.tries + 1):
-        run = _Run(scenario, programs, pace, attempt)
+        run = _Run(scenario, programs, pace.longer(2 ** (attempt - 1)), attempt)
         outcome = Outcome(scenario, tries=attempt)
         try:
             run.perform()

@@ -11,7 +11,7 @@ package final class SimulatedHost: @unchecked Sendable {
     package let id: PeerID
     package let identity: PrivateKey
     unowned let world: SimulatedWorld
-    private let number: UInt64
+    let number: UInt64
     package private(set) var events: [SwarmEvent] = []
     /// Called for each event.
     package var onEvent: ((SwarmEvent) -> Void)?
@@ -80,8 +80,8 @@ package final class SimulatedHost: @unchecked Sendable {
     package func serve(_ id: ProtocolID, _ body: ((SimulatedStream) -> Void)? = { _ in }) {
         let run = Unchecked(body)
         guard body != nil else { return swarm.setHandler(id, nil) }
-        swarm.setHandler(id) { [unowned self] stream, _ in
-            let served = SimulatedStream(stream, in: world)
+        swarm.setHandler(id) { [unowned self, loop = world.loop] stream, _ in
+            let served = SimulatedStream(stream, on: loop)
             accepted.append(served)
             run.value?(served)
             served.start()
@@ -111,7 +111,7 @@ package final class SimulatedHost: @unchecked Sendable {
         let stream = SimulatedStream(
             swarm.openStream(
                 to: state, for: protocols, on: connection, isMigratable: isMigratable,
-                isPlaceChosen: isPlaceChosen), in: world)
+                isPlaceChosen: isPlaceChosen), on: world.loop)
         stream.start()
         return stream
     }

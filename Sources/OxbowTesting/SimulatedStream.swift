@@ -1,4 +1,5 @@
 package import NIOCore
+import NIOEmbedded
 import OxbowCore
 package import OxbowNIO
 
@@ -12,7 +13,7 @@ package final class SimulatedStream: @unchecked Sendable {
 
     package let logical: LogicalStream
     private let loopStream: LoopStream
-    private unowned let world: SimulatedWorld
+    private let loop: EmbeddedEventLoop
     /// Everything that was delivered.
     package private(set) var received = ByteBuffer()
     /// When something was delivered, and how many bytes.
@@ -29,10 +30,10 @@ package final class SimulatedStream: @unchecked Sendable {
     private var isSending = false
     private var isEchoing = false
 
-    init(_ logical: LogicalStream, in world: SimulatedWorld) {
+    init(_ logical: LogicalStream, on loop: EmbeddedEventLoop) {
         self.logical = logical
-        self.world = world
-        loopStream = LoopStream(logical, on: world.loop)
+        self.loop = loop
+        loopStream = LoopStream(logical, on: loop)
     }
 
     /// Reads until the end. Without it the stream's reader stands still.
@@ -42,13 +43,13 @@ package final class SimulatedStream: @unchecked Sendable {
         loopStream.start(within: nil) { [self] event in
             switch event {
             case .bytes(let buffer):
-                arrivals.append((world.now, buffer.readableBytes))
+                arrivals.append((loop.virtualTime, buffer.readableBytes))
                 received.writeImmutableBuffer(buffer)
                 onBytes?(buffer)
             case .end:
-                (end, endedAt) = (.clean, world.now)
+                (end, endedAt) = (.clean, loop.virtualTime)
                 if isEchoing { logical.closeWrite() }
-            case .failed(let error): (end, endedAt) = (.failed(error), world.now)
+            case .failed(let error): (end, endedAt) = (.failed(error), loop.virtualTime)
             }
         }
     }
@@ -87,7 +88,7 @@ package final class SimulatedStream: @unchecked Sendable {
         guard isSending, sent < total, isAlive else { return logical.closeWrite() }
         let count = min(chunk, total - sent)
         if case .written = logical.tryWrite(Pattern.bytes(from: sent, count: count)) { sent += count }
-        world.after(step) { [self] in sendNext(total, chunk, step) }
+        loop.after(step) { [self] in sendNext(total, chunk, step) }
     }
 
     private var isAlive: Bool {

@@ -23,6 +23,8 @@ package final class SimulatedWorld: @unchecked Sendable {
 
     package init() {}
 
+    deinit { letGo() }
+
     // MARK: Building
 
     /// Adds a host. The first has the lowest peer id, and so on.
@@ -124,7 +126,7 @@ package final class SimulatedWorld: @unchecked Sendable {
     // MARK: Time
 
     /// Virtual time since the world began.
-    package var now: Duration { .nanoseconds(Int64(clamping: loop.now.uptimeNanoseconds)) }
+    package var now: Duration { loop.virtualTime }
 
     package func run(for duration: Duration = .zero) {
         loop.advanceTime(by: .nanoseconds(duration.saturatingNanoseconds))
@@ -145,7 +147,7 @@ package final class SimulatedWorld: @unchecked Sendable {
 
     /// Runs `body` at a later time.
     package func after(_ delay: Duration, _ body: @escaping () -> Void) {
-        loop.scheduleTask(in: .nanoseconds(delay.saturatingNanoseconds), body)
+        loop.after(delay, body)
     }
 
     // MARK: The end
@@ -158,14 +160,34 @@ package final class SimulatedWorld: @unchecked Sendable {
         for host in hosts { host.swarm.close {} }
         run(for: .seconds(120))
         let left = hosts.map(\.swarm.census)
-        try? loop.syncShutdownGracefully()
+        letGo()
         return left
+    }
+
+    /// Takes away what keeps hosts alive when nobody has the world any more: the network's listeners refer to them, and
+    /// what is scheduled refers to the loop, which has it.
+    private func letGo() {
+        for host in hosts {
+            host.onEvent = nil
+            network.stop(at: host.number)
+            host.swarm.close {}
+        }
+        try? loop.syncShutdownGracefully()
     }
 
     /// Lets go of everything, so that what still lives then is kept alive by something else.
     package func forget() {
         for link in links { (link.near.line, link.far.line) = (nil, nil) }
         (links, hosts) = ([], [])
+    }
+}
+
+extension EmbeddedEventLoop {
+    /// Virtual time since the loop was made.
+    var virtualTime: Duration { .nanoseconds(Int64(clamping: now.uptimeNanoseconds)) }
+
+    func after(_ delay: Duration, _ body: @escaping () -> Void) {
+        scheduleTask(in: .nanoseconds(delay.saturatingNanoseconds), body)
     }
 }
 

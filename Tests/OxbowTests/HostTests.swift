@@ -42,6 +42,17 @@ import Testing
         }
     }
 
+    /// Moves a stream that another task reads: while that one is behind, a move is refused (SM-M6).
+    private static func migrate(
+        _ stream: Oxbow.Stream, of peer: Peer, to connection: Connection
+    ) async throws -> MigrationRecord {
+        while true {
+            do { return try await peer.migrate(stream, to: connection) } catch MigrationRefusal.unread {
+                await Task.yield()
+            }
+        }
+    }
+
     @Test(arguments: ["/memory/0", "/ip4/127.0.0.1/tcp/0"], [SecurityProtocol.noise, .tls])
     func movesALiveStream(_ listen: String, _ security: SecurityProtocol) async throws {
         try await Self.withPair(listen, security: [security]) { left, right, addresses in
@@ -52,16 +63,17 @@ import Testing
                 let count = 4 << 20
                 // Who reads must not wait for a move: the echo may wait for that very reading (SM-M6).
                 let (places, reached) = AsyncStream<Int>.makeStream()
-                async let moved: Int = {
-                    var moves = 0
-                    for await _ in places.prefix(4) {
-                        moves += 1
-                        let record = try await peer.migrate(stream, to: moves.isMultiple(of: 2) ? first : second)
-                        #expect(record.role == .initiator)
+                async let read: Int = {
+                    var received = 0
+                    var due = 0
+                    for try await piece in stream.inbound {
+                        #expect(Pattern.matches(piece, from: received))
+                        received += piece.readableBytes
+                        guard received > due * 1_000_000, due < 3 else { continue }
+                        due += 1
+                        reached.yield(received)
                     }
-                    // A stream that has come to its end moves no more: that waits for the last move.
-                    stream.outbound.finish()
-                    return moves
+                    return received
                 }()
                 async let sent: Void = {
                     for offset in stride(from: 0, to: count, by: 65_536) {
@@ -69,17 +81,17 @@ import Testing
                     }
                     reached.yield(count)
                 }()
-                var received = 0
-                var due = 0
-                for try await piece in stream.inbound {
-                    #expect(Pattern.matches(piece, from: received))
-                    received += piece.readableBytes
-                    guard received > due * 1_000_000, due < 3 else { continue }
-                    due += 1
-                    reached.yield(received)
+                var moves = 0
+                for await _ in places.prefix(4) {
+                    moves += 1
+                    let target = moves.isMultiple(of: 2) ? first : second
+                    let record = try await Self.migrate(stream, of: peer, to: target)
+                    #expect(record.role == .initiator)
                 }
-                let moves = try await moved
                 try await sent
+                // A stream that has come to its end moves no more: that waits for the last move.
+                stream.outbound.finish()
+                let received = try await read
                 #expect(received == count)
                 #expect(moves == 4 && stream.migrationCount == moves)
             }
