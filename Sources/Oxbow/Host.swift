@@ -75,6 +75,9 @@ public final class Host: Sendable, Service {
         swarm.registerServices()
     }
 
+    /// Handlers and services refer back to the swarm until it is closed: a host that never ran would keep all of it.
+    deinit { swarm.close {} }
+
     // MARK: Life
 
     /// Listens at the configured addresses and serves streams, each in a child task, until the task is cancelled or a

@@ -11,7 +11,7 @@ package final class SimulatedHost: @unchecked Sendable {
     package let id: PeerID
     package let identity: PrivateKey
     unowned let world: SimulatedWorld
-    let number: UInt64
+    private let number: UInt64
     package private(set) var events: [SwarmEvent] = []
     /// Called for each event.
     package var onEvent: ((SwarmEvent) -> Void)?

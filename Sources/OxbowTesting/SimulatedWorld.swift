@@ -21,9 +21,15 @@ package final class SimulatedWorld: @unchecked Sendable {
     /// The network of the addresses that ``SimulatedHost/listen()`` gives.
     package private(set) lazy var network = MemoryNetwork { [unowned self] _ in MemoryLink(delay: dialDelay) }
 
+    /// One end of each pipe that was made here.
+    private var pipes: [MemoryTransport] = []
+    private var hasEnded = false
+
     package init() {}
 
-    deinit { letGo() }
+    deinit {
+        if !hasEnded { _ = end() }
+    }
 
     // MARK: Building
 
@@ -53,13 +59,20 @@ package final class SimulatedWorld: @unchecked Sendable {
         return link
     }
 
+    /// Makes a pipe, for ends that the test starts itself.
+    package func pipe(_ link: MemoryLink = MemoryLink()) -> (MemoryTransport, MemoryTransport) {
+        let ends = MemoryTransport.pair(loop, loop, link: link)
+        pipes.append(ends.0)
+        return ends
+    }
+
     /// Connects two hosts without waiting for anything.
     ///
     /// - Parameter isRelayed: whether both paths say that they run through a relay, which limits them.
     package func beginConnecting(
         _ dialer: SimulatedHost, _ listener: SimulatedHost, delay: Duration, isRelayed: Bool = false
     ) -> SimulatedLink {
-        let (near, far) = MemoryTransport.pair(loop, loop, link: MemoryLink(delay: delay))
+        let (near, far) = pipe(MemoryLink(delay: delay))
         return beginConnecting(
             dialer, listener, SimulatedLink(near: near, far: far, delay: delay), isRelayed: isRelayed)
     }
@@ -68,7 +81,7 @@ package final class SimulatedWorld: @unchecked Sendable {
     package func beginConnecting(
         _ dialer: SimulatedHost, _ listener: SimulatedHost, there: LineConditions, back: LineConditions
     ) -> SimulatedLink {
-        let (near, far) = MemoryTransport.pair(loop, loop)
+        let (near, far) = pipe()
         let link = SimulatedLink(near: near, far: far, delay: max(there.delay, back.delay))
         link.lines = [
             SimulatedLine(from: near, there, seed: 1, loop), SimulatedLine(from: far, back, seed: 2, loop),
@@ -100,7 +113,7 @@ package final class SimulatedWorld: @unchecked Sendable {
         _ identity: PrivateKey, to host: SimulatedHost, isDialer: Bool = true,
         identifies: [ProtocolID] = ["/libp2p/stream-migration"], delay: Duration = .zero, isRelayed: Bool = false
     ) throws -> (peer: RawPeer, connection: ConnectionDriver) {
-        let (end, hosts) = MemoryTransport.pair(loop, loop, link: MemoryLink(delay: delay))
+        let (end, hosts) = pipe(MemoryLink(delay: delay))
         let connection = host.swarm.adopt(
             hosts, role: isDialer ? .listener : .dialer, remoteAddress: isRelayed ? Self.relayedAddress : nil)
         let peer = try RawPeer(identity: identity, role: isDialer ? .initiator : .responder, transport: end)
@@ -156,6 +169,7 @@ package final class SimulatedWorld: @unchecked Sendable {
     ///
     /// - Returns: what is left in each host, which should be nothing.
     package func end() -> [SwarmCensus] {
+        hasEnded = true
         for link in links { link.heal() }
         for host in hosts { host.swarm.close {} }
         run(for: .seconds(120))
@@ -164,14 +178,13 @@ package final class SimulatedWorld: @unchecked Sendable {
         return left
     }
 
-    /// Takes away what keeps hosts alive when nobody has the world any more: the network's listeners refer to them, and
-    /// what is scheduled refers to the loop, which has it.
+    /// Takes away what would keep parts of the world alive without it: the network's listeners have their hosts, an open
+    /// pipe has who reads it and is had by them, and what is scheduled has the loop, which has it.
     private func letGo() {
-        for host in hosts {
-            host.onEvent = nil
-            network.stop(at: host.number)
-            host.swarm.close {}
-        }
+        for host in hosts { host.onEvent = nil }
+        if !hosts.isEmpty { network.stopAll() }
+        for end in pipes { end.cut() }
+        pipes = []
         try? loop.syncShutdownGracefully()
     }
 

@@ -60,7 +60,7 @@ import Testing
         for isDialer in [true, false] {
             let world = SimulatedWorld()
             let host = world.makeHost()
-            let (end, far) = MemoryTransport.pair(world.loop, world.loop)
+            let (end, far) = world.pipe()
             let transport = BreakingTransport(far, writes: writes)
             let path = host.swarm.newPath(isDialer ? .listener : .dialer, local: nil, remote: nil)
             let connection = try #require(

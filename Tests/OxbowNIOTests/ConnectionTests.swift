@@ -22,7 +22,7 @@ import Testing
 
         init(in world: SimulatedWorld, _ host: SimulatedHost, identifies: [ProtocolID]? = nil) throws {
             (self.world, self.host) = (world, host)
-            let (near, far) = MemoryTransport.pair(world.loop, world.loop)
+            let (near, far) = world.pipe()
             let result = host.swarm.adopt(near, role: .listener)
             connection = try #require(result)
             peer = try RawPeer(identity: FixedKeys.all[3], role: .initiator, transport: far)

@@ -89,7 +89,7 @@ import Testing
     func handshake(isDialer: Bool) throws {
         let world = SimulatedWorld()
         let host = world.makeHost()
-        let (_, end) = MemoryTransport.pair(world.loop, world.loop)
+        let (_, end) = world.pipe()
         let outcome = Outcome()
         _ = host.swarm.adopt(end, role: isDialer ? .dialer : .listener, expectedPeer: nil) { outcome.value = $0 }
         let time = elapsed(world) { host.swarm.census.connections == 0 }

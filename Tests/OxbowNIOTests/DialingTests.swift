@@ -1,10 +1,11 @@
 import OxbowCore
 import OxbowCrypto
-import OxbowNIO
 import OxbowSwarm
 import OxbowTesting
 import Synchronization
 import Testing
+
+@testable import OxbowNIO
 
 /// Dials as whole hosts make them, on virtual time.
 @Suite struct DialingTests {
@@ -133,6 +134,20 @@ import Testing
         world.run()
         #expect(outcome.error?.reason == .cancelled)
         world.expectNothingLeft()
+    }
+
+    @Test("A dial that ends before its caller has registered keeps nothing of the swarm")
+    func endsEarly() {
+        final class Kept: Sendable {}
+        weak var kept: Kept?
+        let call = DialCall()
+        do {
+            let object = Kept()
+            kept = object
+            call.ended()
+            call.joined { _ = object }
+        }
+        #expect(kept == nil)
     }
 
     @Test("The second address starts 250 ms behind the first, and the later winner is one too many")

@@ -39,6 +39,8 @@ import Testing
         stream.finRead(on: source, at: now)
         stream.finishAll()
         await #expect(throws: StreamError.closed) { try await stream.next() }
+        // Else it would wait for the peer, and the wait keep it.
+        stream.reset(code: 0)
     }
 
     @Test("A reset of a stream that has ended on the wire drops the rest, and says so (P2)")

@@ -21,7 +21,7 @@ import Testing
             FixedKeys.all[1], to: host, identifies: protocols, delay: .milliseconds(1))
         let stream = host.open([echo], to: peer.id, on: connection, isMigratable: isMigratable)
         let label = stream.logical.snapshot.id
-        peer.onFrame = { frame in
+        peer.onFrame = { [unowned peer] frame in
             // Room for everything, and the answer.
             guard frame.header.flags.contains(.syn) else { return }
             let id = frame.header.streamID

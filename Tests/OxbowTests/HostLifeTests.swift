@@ -8,6 +8,20 @@ import Testing
 @Suite struct HostLifeTests {
     static let hold: ProtocolID = "/hold/1.0.0"
 
+    @Test("A host that never ran leaves nothing behind")
+    func neverRan() throws {
+        weak var network: MemoryNetwork?
+        do {
+            var configuration = HostConfiguration()
+            configuration.memoryNetwork = MemoryNetwork()
+            network = configuration.memoryNetwork
+            let host = try Host(identity: .generate(.ed25519), configuration: configuration)
+            host.handle(Self.hold) { _ in }
+            #expect(network != nil)
+        }
+        #expect(network == nil)
+    }
+
     @Test("EOF, a reset by the peer, an own reset and an own close are four different things")
     func ends() async throws {
         try await HostTests.withPair("/memory/0") { left, right, addresses in

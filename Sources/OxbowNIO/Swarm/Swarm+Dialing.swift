@@ -40,6 +40,7 @@ package final class DialCall: Sendable {
 
     private struct State {
         var isCancelled = false
+        var hasEnded = false
         var leave: (@Sendable () -> Void)?
     }
 
@@ -55,17 +56,18 @@ package final class DialCall: Sendable {
         leave?()
     }
 
-    /// Registers what gives the share up; done at once when that was asked for before.
+    /// Registers what gives the share up; done at once when that was asked for before. The dial, on its own loop, may
+    /// have come to its end already: then there is nothing to give up, and nothing is kept.
     func joined(_ leave: @escaping @Sendable () -> Void) {
         let isCancelled = state.withLock { state in
-            if !state.isCancelled { state.leave = leave }
+            if !state.isCancelled, !state.hasEnded { state.leave = leave }
             return state.isCancelled
         }
         if isCancelled { leave() }
     }
 
     func ended() {
-        state.withLock { $0.leave = nil }
+        state.withLock { ($0.hasEnded, $0.leave) = (true, nil) }
     }
 }
 

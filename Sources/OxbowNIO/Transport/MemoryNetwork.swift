@@ -44,6 +44,16 @@ public final class MemoryNetwork: Sendable {
         listeners.withLock { $0[number] = nil }
     }
 
+    /// Nobody listens any more. Dials that wait for one in the other direction are over.
+    package func stopAll() {
+        listeners.withLock { $0 = [:] }
+        let waiting = nat.withLock { nat in
+            defer { nat.waiting = [] }
+            return nat.waiting
+        }
+        for punch in waiting { punch.loop.execute { punch.completion(nil) } }
+    }
+
     /// Makes a pipe to the listener at `number`; nil when there is none, or a NAT hides it.
     func connect(to number: UInt64, from loop: any EventLoop, address: Multiaddr?) -> MemoryTransport? {
         guard !nat.withLock({ $0.hidden.contains(number) }) else { return nil }

@@ -24,14 +24,14 @@ extension SimulatedWorld {
     ///
     /// - Returns: the host's end of it.
     func openSilently(_ host: SimulatedHost, from address: String) throws -> MemoryTransport {
-        let (_, far) = MemoryTransport.pair(loop, loop, link: MemoryLink(delay: .milliseconds(1)))
+        let (_, far) = pipe(MemoryLink(delay: .milliseconds(1)))
         host.swarm.adopt(far, role: .listener, remoteAddress: try Multiaddr("\(address)/tcp/4001"))
         return far
     }
 
     /// A peer at `address` that dials `host` and does all that is right.
     func connectRaw(_ key: Int, at address: String, to host: SimulatedHost) throws -> RawPeer {
-        let (near, far) = MemoryTransport.pair(loop, loop, link: MemoryLink(delay: .milliseconds(1)))
+        let (near, far) = pipe(MemoryLink(delay: .milliseconds(1)))
         host.swarm.adopt(far, role: .listener, remoteAddress: try Multiaddr("\(address)/tcp/4001"))
         let peer = try RawPeer(identity: FixedKeys.all[key], role: .initiator, transport: near)
         peer.identifies = []

@@ -170,8 +170,10 @@ import Testing
         let scene = RelayScene()
         try scene.reserve()
         // The target takes the circuit and reads nothing of it.
+        let taken = Box<CircuitStream>()
         scene.target.swarm.setHandler(CircuitRelay.stopProtocolID) { stream, connection in
             let stop = CircuitStream(stream, on: connection.eventLoop)
+            taken.value = stop
             stop.readMessage(within: .seconds(5), StopListener().receive) { _ in stop.write(StopListener.answer(.ok)) }
         }
         let link = scene.world.connect(scene.dialer, scene.relay, delay: .milliseconds(1))
@@ -194,6 +196,7 @@ import Testing
         scene.world.run(for: .seconds(70))
         #expect(scene.statistics.circuitsStalled == 1)
         circuit.value?.reset()
+        taken.value?.reset()
         scene.end()
     }
 }
