@@ -113,9 +113,7 @@ public final class Host: Sendable, Service {
                 if let keeper {
                     group.addTask { await keeper.run(every: self.configuration.peerStorageInterval) }
                 }
-                for await work in inbound.stream {
-                    group.addTask(executorPreference: work.executor) { await work.run() }
-                }
+                for await lane in inbound.lanes { group.addTask { await lane.serve() } }
                 // The streams end with their connections, and with them their handlers; a handler that waits for
                 // something else is cancelled.
                 await shutdown()
@@ -186,14 +184,14 @@ public final class Host: Sendable, Service {
     /// When `body` returns, the write side ends and what the peer still sends is dropped; when it throws, the stream is
     /// reset.
     ///
-    /// - Parameter onEventLoop: whether `body` runs on the event loop of the stream's connection. That saves a change of
-    ///   threads for each wait, and a body that computes for long holds up every connection of that loop.
+    /// - Parameter onEventLoop: whether `body` runs on the event loop of the connection on which the stream was opened. That
+    ///   saves a change of threads for each wait, and a body that computes for long holds up every connection of that loop.
     public func handle(
         _ id: ProtocolID, onEventLoop: Bool = false, _ body: @escaping @Sendable (Stream) async throws -> Void
     ) {
         swarm.setHandler(id) { [inbound] stream, connection in
-            let executor = onEventLoop ? EventLoopTaskExecutor(connection.eventLoop) : nil
-            inbound.add(InboundWork(stream: Stream(stream), executor: executor, body: body))
+            let work = InboundWork(stream: Stream(stream), body: body)
+            inbound.add(work, on: onEventLoop ? connection.eventLoop : nil)
         }
         swarm.pushIdentify()
     }

@@ -33,7 +33,8 @@ public struct HostConfiguration: Sendable {
     public var eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     /// The network of `/memory` addresses.
     public var memoryNetwork = MemoryNetwork.shared
-    /// Inbound streams that may wait for ``Host/run()`` to take them; more are reset.
+    /// Inbound streams that may wait for ``Host/run()`` to take them; more are reset. Those whose handlers run on an event
+    /// loop are counted for each loop.
     public var maximumWaitingStreams = 1_024
     /// Events that wait for a slow observer of ``Host/events()``; older ones are dropped.
     public var maximumWaitingEvents = 1_024

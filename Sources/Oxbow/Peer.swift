@@ -93,6 +93,19 @@ public struct Connection: Sendable, Hashable {
     /// Where it runs.
     public var path: ConnectionPath { driver.path }
 
+    /// Runs tasks on the connection's event loop. A task that prefers it changes no thread when it waits for a stream of
+    /// this connection, which is most of the price of a short exchange:
+    ///
+    /// ```swift
+    /// try await withTaskExecutorPreference(connection.taskExecutor) {
+    ///     try await peer.withStream(["/echo/1.0.0"]) { stream in … }
+    /// }
+    /// ```
+    ///
+    /// Such a task must not compute for long: it holds up every connection of that loop. A stream that moves to a
+    /// connection of another loop works as before, and its waits change threads again.
+    public var taskExecutor: any TaskExecutor { driver.taskExecutor }
+
     /// Closes the connection with a goodbye behind what is framed. Streams that still live on it end with
     /// `StreamError.connectionLost(_:)`: migrate them first.
     public func close() {

@@ -66,6 +66,7 @@ extension ConnectionDriver {
             queue(send, on: stream)
             attach(stream)
             owner.startInboundStream(logical, on: self)
+            awaitTasks()
         case .migrate(let id, let from, _, let send):
             queue(send, on: stream)
             stream.stage = .held(negotiation)

@@ -18,6 +18,8 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     package let id: ConnectionID
     let role: ConnectionRole
     package let eventLoop: any EventLoop
+    /// Runs tasks on ``eventLoop``.
+    package let taskExecutor: EventLoopTaskExecutor
     let limits: ConnectionLimits
     private let sharedPath: Mutex<ConnectionPath>
     private let mailbox = Mutex(Mailbox())
@@ -49,6 +51,8 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     private var closeDeadline: Instant?
     private var timer: (deadline: Instant, task: Scheduled<Void>)?
     private var isProcessing = false
+    /// What waits to be flushed waits for the tasks that this turn has started.
+    private var isAwaitingTasks = false
     /// Why the connection is ending or has ended.
     var failure: ConnectionError?
     private(set) var isTransportClosed = false
@@ -79,6 +83,7 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
         id = path.id
         role = path.role
         eventLoop = transport.eventLoop
+        taskExecutor = EventLoopTaskExecutor(transport.eventLoop)
         sharedPath = Mutex(path)
         self.transport = transport
         self.upgrade = consume upgrade
@@ -166,12 +171,21 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
         var records = 0
         repeat {
             drainMailbox()
+            guard !isAwaitingTasks else { break }
             records += flush(maximumRecords: Self.recordsPerTurn - records)
             endDrained()
         } while hasMail && records < Self.recordsPerTurn
         isProcessing = false
-        if hasMail || (records >= Self.recordsPerTurn && canFlush) { eventLoop.execute { self.process {} } }
+        let turnsAgain = isAwaitingTasks || hasMail || (records >= Self.recordsPerTurn && canFlush)
+        isAwaitingTasks = false
+        if turnsAgain { eventLoop.execute { self.process {} } }
         scheduleTimer()
+    }
+
+    /// A handler was handed a stream. If its task runs on this loop, that is queued by now: the frames of this turn wait
+    /// behind it, so that the answer to a stream's negotiation and the handler's first bytes are one record and one write.
+    func awaitTasks() {
+        isAwaitingTasks = isProcessing
     }
 
     private var hasMail: Bool {
