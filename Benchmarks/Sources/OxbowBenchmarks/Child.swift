@@ -36,7 +36,7 @@ final class Child {
         process.waitUntilExit()
     }
 
-    private static func line(of file: FileHandle) -> String? {
+    static func line(of file: FileHandle) -> String? {
         var bytes = Data()
         while !bytes.contains(10) {
             let more = file.availableData

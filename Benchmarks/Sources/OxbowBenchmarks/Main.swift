@@ -56,6 +56,8 @@ enum Main {
         do {
             if arguments.first == Child.command {
                 try await Server.run()
+            } else if arguments.first == StreamHolder.command {
+                try await StreamHolder.run(Array(arguments.dropFirst()))
             } else {
                 try await measure(try Options(arguments))
             }

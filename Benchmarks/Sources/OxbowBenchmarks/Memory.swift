@@ -1,6 +1,7 @@
 import Oxbow
 
-/// Resident memory of a fresh server process: idle, then with idle connections; another with idle streams.
+/// Resident memory of fresh processes: a server's, idle and then with idle connections; those of the two ends of idle
+/// streams.
 enum Memory {
     private static let connections = 1_000
     private static let streams = 10_000
@@ -25,18 +26,10 @@ enum Memory {
     private static func measureStreams(_ report: Report) async throws {
         let child = try Child()
         defer { child.stop() }
-        try await withHost(identity: .generate(.ed25519), configuration: .forBenchmarks([.noise])) { host in
-            _ = try await host.connect(to: child.peer, at: [child.address])
-            let (listener, dialer) = (Machine.residentKiB(child.pid), Machine.residentKiB(Machine.ownProcess))
-            var open: [Oxbow.Stream] = []
-            for _ in 0..<streams {
-                let stream = try await host.open(to: child.peer, [BenchProtocol.echo])
-                try await SmallThings.echo(on: stream)
-                open.append(stream)
-            }
-            report.add(.perStreamListener, (Machine.residentKiB(child.pid) - listener) / Double(streams))
-            report.add(.perStreamDialer, (Machine.residentKiB(Machine.ownProcess) - dialer) / Double(streams))
-            open.forEach { $0.reset() }
-        }
+        let dialer = try StreamHolder(child, streams: streams)
+        defer { dialer.stop() }
+        let listener = Machine.residentKiB(child.pid)
+        report.add(.perStreamDialer, try dialer.open())
+        report.add(.perStreamListener, (Machine.residentKiB(child.pid) - listener) / Double(streams))
     }
 }

@@ -25,12 +25,24 @@ enum Figure: String, CaseIterable {
     case plainRoundTrip = "roundtrip.nio.median"
     case noiseRoundTrip = "roundtrip.noise.median"
     case noiseRoundTrip99 = "roundtrip.noise.p99"
+    case noiseRoundTripOnLoop = "roundtrip.noise.loop.median"
+    case noiseRoundTripOnLoop99 = "roundtrip.noise.loop.p99"
     case tlsRoundTrip = "roundtrip.tls.median"
     case tlsRoundTrip99 = "roundtrip.tls.p99"
+    case tlsRoundTripOnLoop = "roundtrip.tls.loop.median"
+    case tlsRoundTripOnLoop99 = "roundtrip.tls.loop.p99"
     case noiseOpens = "opens.noise.sequential"
+    case noiseOpensOnLoop = "opens.noise.loop.sequential"
     case noiseOpens16 = "opens.noise.16"
+    case noiseOpensOnLoop16 = "opens.noise.loop.16"
+    case noiseEnds = "opens.noise.end.sequential"
+    case noiseEnds16 = "opens.noise.end.16"
     case tlsOpens = "opens.tls.sequential"
+    case tlsOpensOnLoop = "opens.tls.loop.sequential"
     case tlsOpens16 = "opens.tls.16"
+    case tlsOpensOnLoop16 = "opens.tls.loop.16"
+    case tlsEnds = "opens.tls.end.sequential"
+    case tlsEnds16 = "opens.tls.end.16"
     case plainDials = "dials.nio"
     case noiseDials = "dials.noise"
     case noiseDialsIdentified = "dials.noise.identified"
@@ -66,12 +78,24 @@ enum Figure: String, CaseIterable {
         case .plainRoundTrip: "round trip, NIO TCP echo, 32 bytes, median"
         case .noiseRoundTrip: "round trip, open stream, Noise, median"
         case .noiseRoundTrip99: "round trip, open stream, Noise, p99"
+        case .noiseRoundTripOnLoop: "the same on the connection's loop, Noise, median"
+        case .noiseRoundTripOnLoop99: "the same on the connection's loop, Noise, p99"
         case .tlsRoundTrip: "round trip, open stream, TLS, median"
         case .tlsRoundTrip99: "round trip, open stream, TLS, p99"
-        case .noiseOpens: "open + 32-byte echo + end, Noise, one by one"
-        case .noiseOpens16: "open + 32-byte echo + end, Noise, 16 at once"
-        case .tlsOpens: "open + 32-byte echo + end, TLS, one by one"
-        case .tlsOpens16: "open + 32-byte echo + end, TLS, 16 at once"
+        case .tlsRoundTripOnLoop: "the same on the connection's loop, TLS, median"
+        case .tlsRoundTripOnLoop99: "the same on the connection's loop, TLS, p99"
+        case .noiseOpens: "open + 32-byte echo, Noise, one by one"
+        case .noiseOpensOnLoop: "the same on the connection's loop, Noise, one by one"
+        case .noiseOpens16: "open + 32-byte echo, Noise, 16 at once"
+        case .noiseOpensOnLoop16: "the same on the connection's loop, Noise, 16 at once"
+        case .noiseEnds: "open + 32-byte echo, then its end, Noise, one by one"
+        case .noiseEnds16: "open + 32-byte echo, then its end, Noise, 16 at once"
+        case .tlsOpens: "open + 32-byte echo, TLS, one by one"
+        case .tlsOpensOnLoop: "the same on the connection's loop, TLS, one by one"
+        case .tlsOpens16: "open + 32-byte echo, TLS, 16 at once"
+        case .tlsOpensOnLoop16: "the same on the connection's loop, TLS, 16 at once"
+        case .tlsEnds: "open + 32-byte echo, then its end, TLS, one by one"
+        case .tlsEnds16: "open + 32-byte echo, then its end, TLS, 16 at once"
         case .plainDials: "TCP connect through NIO, 32-byte echo"
         case .noiseDials: "dial, Noise"
         case .noiseDialsIdentified: "dial, Noise, identify read"
@@ -92,8 +116,12 @@ enum Figure: String, CaseIterable {
         case .plainChaChaCPU, .plainAESCPU, .noiseUpCPU, .noiseDownCPU, .tlsUpCPU, .tlsDownCPU: "s"
         case .stillGap, .migratingGap: "ms"
         case .migrationCount: ""
-        case .plainRoundTrip, .noiseRoundTrip, .noiseRoundTrip99, .tlsRoundTrip, .tlsRoundTrip99: "µs"
-        case .noiseOpens, .noiseOpens16, .tlsOpens, .tlsOpens16, .plainDials, .noiseDials, .noiseDialsIdentified,
+        case .plainRoundTrip, .noiseRoundTrip, .noiseRoundTrip99, .tlsRoundTrip, .tlsRoundTrip99,
+            .noiseRoundTripOnLoop, .noiseRoundTripOnLoop99, .tlsRoundTripOnLoop, .tlsRoundTripOnLoop99:
+            "µs"
+        case .noiseOpens, .noiseOpens16, .noiseOpensOnLoop, .noiseOpensOnLoop16, .noiseEnds, .noiseEnds16,
+            .tlsOpens, .tlsOpens16, .tlsOpensOnLoop, .tlsOpensOnLoop16, .tlsEnds, .tlsEnds16, .plainDials, .noiseDials,
+            .noiseDialsIdentified,
             .tlsDials, .tlsDialsIdentified:
             "/s"
         case .idleProcess, .perConnection, .perStreamListener, .perStreamDialer: "KiB"
@@ -110,7 +138,9 @@ enum Figure: String, CaseIterable {
         case .tlsUpCPU, .tlsDownCPU: .plainAESCPU
         case .migrating: .migratingStill
         case .migratingGap: .stillGap
-        case .noiseRoundTrip, .noiseRoundTrip99, .tlsRoundTrip, .tlsRoundTrip99: .plainRoundTrip
+        case .noiseRoundTrip, .noiseRoundTrip99, .tlsRoundTrip, .tlsRoundTrip99,
+            .noiseRoundTripOnLoop, .noiseRoundTripOnLoop99, .tlsRoundTripOnLoop, .tlsRoundTripOnLoop99:
+            .plainRoundTrip
         case .noiseDials, .noiseDialsIdentified, .tlsDials, .tlsDialsIdentified: .plainDials
         default: nil
         }

@@ -2,64 +2,98 @@ import Oxbow
 
 /// Round trips on an open stream, and streams that live for one echo.
 enum SmallThings {
+    /// The figures of one security protocol, as they are in the report.
+    private struct Figures {
+        /// The median and the 99th percentile.
+        let roundTrips, roundTripsOnLoop: (Figure, Figure)
+        /// One by one, and sixteen at once.
+        let opens, opensOnLoop, ends: (Figure, Figure)
+    }
+
+    private static let noise = Figures(
+        roundTrips: (.noiseRoundTrip, .noiseRoundTrip99),
+        roundTripsOnLoop: (.noiseRoundTripOnLoop, .noiseRoundTripOnLoop99), opens: (.noiseOpens, .noiseOpens16),
+        opensOnLoop: (.noiseOpensOnLoop, .noiseOpensOnLoop16), ends: (.noiseEnds, .noiseEnds16))
+    private static let tls = Figures(
+        roundTrips: (.tlsRoundTrip, .tlsRoundTrip99), roundTripsOnLoop: (.tlsRoundTripOnLoop, .tlsRoundTripOnLoop99),
+        opens: (.tlsOpens, .tlsOpens16), opensOnLoop: (.tlsOpensOnLoop, .tlsOpensOnLoop16),
+        ends: (.tlsEnds, .tlsEnds16))
+
     static func measure(_ options: Options, _ report: Report, _ child: Child) async throws {
         if options.wants(Figure.plainRoundTrip.rawValue) {
             let samples = try await PlainClient.roundTrips(to: child.plainPort, for: options.shortDuration)
             report.add(.plainRoundTrip, percentile(samples, 0.5))
         }
-        try await Throughput.withPeer(child, .noise) { peer in
-            try await roundTrips(options, report, peer, .noiseRoundTrip, .noiseRoundTrip99)
-            try await opens(options, report, peer, .noiseOpens, .noiseOpens16)
-        }
-        try await Throughput.withPeer(child, .tls) { peer in
-            try await roundTrips(options, report, peer, .tlsRoundTrip, .tlsRoundTrip99)
-            try await opens(options, report, peer, .tlsOpens, .tlsOpens16)
+        for (security, figures) in [(SecurityProtocol.noise, noise), (.tls, tls)] {
+            try await Throughput.withPeer(child, security) { peer in
+                // An application's tasks run on the default executor; those that ask for it, on the connection's loop.
+                let loop = peer.connections.first?.taskExecutor
+                try await roundTrips(options, report, peer, figures.roundTrips, on: nil)
+                try await roundTrips(options, report, peer, figures.roundTripsOnLoop, on: loop)
+                try await opens(options, report, figures.opens, on: nil) { try await openAndEcho(peer) }
+                try await opens(options, report, figures.opensOnLoop, on: loop) { try await openAndEcho(peer) }
+                try await opens(options, report, figures.ends, on: nil) { try await openEchoAndEnd(peer) }
+            }
         }
     }
 
     private static func roundTrips(
-        _ options: Options, _ report: Report, _ peer: Peer, _ median: Figure, _ tail: Figure
+        _ options: Options, _ report: Report, _ peer: Peer, _ figures: (median: Figure, tail: Figure),
+        on executor: (any TaskExecutor)?
     ) async throws {
-        guard options.wants(median.rawValue) else { return }
-        let samples = try await peer.withStream([BenchProtocol.echo]) { stream in
-            var samples: [Duration] = []
-            let begin = ContinuousClock.now
-            while begin.duration(to: .now) < options.shortDuration {
-                let sent = ContinuousClock.now
-                try await echo(on: stream)
-                samples.append(sent.duration(to: .now))
+        guard options.wants(figures.median.rawValue) else { return }
+        let samples = try await withTaskExecutorPreference(executor) {
+            try await peer.withStream([BenchProtocol.echo]) { stream in
+                var samples: [Duration] = []
+                let begin = ContinuousClock.now
+                while begin.duration(to: .now) < options.shortDuration {
+                    let sent = ContinuousClock.now
+                    try await echo(on: stream)
+                    samples.append(sent.duration(to: .now))
+                }
+                return samples
             }
-            return samples
         }
-        report.add(median, percentile(samples, 0.5))
-        report.add(tail, percentile(samples, 0.99))
+        report.add(figures.median, percentile(samples, 0.5))
+        report.add(figures.tail, percentile(samples, 0.99))
     }
 
+    /// How often `exchange` runs in a second, in one task and in sixteen.
     private static func opens(
-        _ options: Options, _ report: Report, _ peer: Peer, _ sequential: Figure, _ sixteen: Figure
+        _ options: Options, _ report: Report, _ figures: (single: Figure, sixteen: Figure),
+        on executor: (any TaskExecutor)?, _ exchange: @escaping @Sendable () async throws -> Void
     ) async throws {
-        for (figure, tasks) in [(sequential, 1), (sixteen, 16)] where options.wants(figure.rawValue) {
+        for (figure, tasks) in [(figures.single, 1), (figures.sixteen, 16)] where options.wants(figure.rawValue) {
             let start = ContinuousClock.now
             let count = try await withThrowingTaskGroup(of: Int.self) { group in
-                for _ in 0..<tasks { group.addTask { try await openAndEcho(peer, for: options.shortDuration) } }
+                for _ in 0..<tasks {
+                    group.addTask(executorPreference: executor) {
+                        var count = 0
+                        while start.duration(to: .now) < options.shortDuration {
+                            try await exchange()
+                            count += 1
+                        }
+                        return count
+                    }
+                }
                 return try await group.reduce(0, +)
             }
             report.add(figure, Double(count) / (start.duration(to: .now) / .seconds(1)))
         }
     }
 
-    private static func openAndEcho(_ peer: Peer, for time: Duration) async throws -> Int {
-        let start = ContinuousClock.now
-        var count = 0
-        while start.duration(to: .now) < time {
-            try await peer.withStream([BenchProtocol.echo]) { stream in
-                try await echo(on: stream)
-                stream.outbound.finish()
-                guard try await stream.read(exactly: 1) == nil else { throw Failure("more came back than was sent") }
-            }
-            count += 1
+    /// One question and its answer; what is left of the stream ends by itself.
+    private static func openAndEcho(_ peer: Peer) async throws {
+        try await peer.withStream([BenchProtocol.echo]) { try await echo(on: $0) }
+    }
+
+    /// The end is asked for once the answer is read, and waited for: a second round trip.
+    private static func openEchoAndEnd(_ peer: Peer) async throws {
+        try await peer.withStream([BenchProtocol.echo]) { stream in
+            try await echo(on: stream)
+            stream.outbound.finish()
+            guard try await stream.read(exactly: 1) == nil else { throw Failure("more came back than was sent") }
         }
-        return count
     }
 
     static func echo(on stream: Oxbow.Stream) async throws {
