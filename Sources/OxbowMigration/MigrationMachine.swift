@@ -48,7 +48,7 @@ public struct MigrationMachine: Hashable, Sendable {
         var notBefore: Instant?
     }
 
-    let configuration: MigrationConfiguration
+    private let shared: Shared<MigrationConfiguration>
     /// Whether this side's peer id is the lower one: it wins a glare (SM-F4).
     let isLowerPeer: Bool
     /// The stream's current id; nil for a stream without a label, which can't migrate.
@@ -62,13 +62,33 @@ public struct MigrationMachine: Hashable, Sendable {
     /// An attempt ended without an answer: the peer may have accepted it and handed over (SM-F2).
     var isTainted = false
     var isDenied = false
-    var retry = Retry()
-    /// The own attempt that gave way and has no answer yet.
-    var yielded: Attempt?
-    /// When the peer's mirrored FIN is due, once nothing else is missing (SM-F8).
-    var endDeadline: Instant?
+    private var trouble = Trouble.none
     /// The last completed migration: whether this side may close the source's connection at once (SM-M9).
     var pruning = PruningRight.none
+
+    /// What only a stream has whose migrations went other than smoothly.
+    struct Complication: Hashable, Sendable {
+        var retry = Retry()
+        /// The own attempt that gave way and has no answer yet.
+        var yielded: Attempt?
+        /// When the peer's mirrored FIN is due, once nothing else is missing (SM-F8).
+        var endDeadline: Instant?
+    }
+
+    /// One word, as long as there is nothing to keep: a host has many streams and few of them in trouble. A complication
+    /// that is over is none, so that machines that act alike compare alike.
+    private indirect enum Trouble: Hashable, Sendable {
+        case none
+        case some(Complication)
+    }
+
+    private var complication: Complication {
+        get {
+            guard case .some(let complication) = trouble else { return Complication() }
+            return complication
+        }
+        set { trouble = newValue == Complication() ? .none : .some(newValue) }
+    }
 
     enum PruningRight: Hashable, Sendable {
         case none
@@ -80,11 +100,38 @@ public struct MigrationMachine: Hashable, Sendable {
     ///   - id: the label, or nil for a stream that can't migrate.
     ///   - isLowerPeer: whether the local peer id is the lower of the two (SM-L2).
     ///   - isNegotiated: false on the side that opened the stream until it has read the answer (SM-M1).
-    public init(id: UInt64?, isLowerPeer: Bool, isNegotiated: Bool, configuration: MigrationConfiguration = .init()) {
+    ///   - configuration: shared by all streams of a host.
+    public init(id: UInt64?, isLowerPeer: Bool, isNegotiated: Bool, configuration: Shared<MigrationConfiguration>) {
         self.id = id
         self.isLowerPeer = isLowerPeer
         self.isNegotiated = isNegotiated
-        self.configuration = configuration
+        shared = configuration
+    }
+
+    /// The same, with a configuration of the machine's own.
+    public init(id: UInt64?, isLowerPeer: Bool, isNegotiated: Bool, configuration: MigrationConfiguration = .init()) {
+        self.init(id: id, isLowerPeer: isLowerPeer, isNegotiated: isNegotiated, configuration: Shared(configuration))
+    }
+}
+
+// MARK: - What the extensions work on
+
+extension MigrationMachine {
+    var configuration: MigrationConfiguration { shared.value }
+
+    var retry: Retry {
+        get { complication.retry }
+        set { complication.retry = newValue }
+    }
+
+    var yielded: Attempt? {
+        get { complication.yielded }
+        set { complication.yielded = newValue }
+    }
+
+    var endDeadline: Instant? {
+        get { complication.endDeadline }
+        set { complication.endDeadline = newValue }
     }
 }
 
@@ -157,13 +204,13 @@ extension MigrationMachine {
 
     /// When ``tick(at:isReaderStalled:)`` is due.
     public var nextDeadline: Instant? {
-        let own: Instant? =
-            switch phase {
-            case .asking(let attempt): attempt.deadline
-            case .handingOff(let handOff): handOff.deadline
-            case .settled, .ended: nil
-            }
-        return [own, yielded?.deadline, endDeadline].compactMap(\.self).min()
+        var next = min(yielded?.deadline ?? .distantFuture, endDeadline ?? .distantFuture)
+        switch phase {
+        case .asking(let attempt): next = min(next, attempt.deadline)
+        case .handingOff(let handOff): next = min(next, handOff.deadline)
+        case .settled, .ended: break
+        }
+        return next == .distantFuture ? nil : next
     }
 }
 

@@ -31,7 +31,7 @@ import Testing
         let peer = try PeerID(Multihash(code: Multihash.identity, digest: [1, 2, 3]))
         stream = LogicalStream(
             key: StreamKey(rawValue: 1), candidates: ["/test"], peer: peer, isOutbound: false, machine: machine,
-            limits: StreamLimits(), observer: Observer())
+            limits: Shared(StreamLimits()), observer: Observer())
         stream.bindSource(source, carrier: carrier)
     }
 

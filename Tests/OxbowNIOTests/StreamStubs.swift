@@ -22,7 +22,7 @@ final class StubCarrier: LegCarrier, @unchecked Sendable {
     func makeStream(on source: LegToken, limits: StreamLimits = StreamLimits(), isBound: Bool = true) -> LogicalStream {
         let stream = LogicalStream(
             key: StreamKey(rawValue: 1), candidates: [bulk], peer: FixedKeys.all[0].publicKey.peerID, isOutbound: true,
-            machine: MigrationMachine(id: 0, isLowerPeer: true, isNegotiated: true), limits: limits,
+            machine: MigrationMachine(id: 0, isLowerPeer: true, isNegotiated: true), limits: Shared(limits),
             observer: StubObserver())
         if isBound { stream.bindSource(source, carrier: self) }
         return stream

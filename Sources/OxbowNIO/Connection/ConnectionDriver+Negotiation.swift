@@ -20,9 +20,9 @@ extension ConnectionDriver {
                 consumed(stream, count, &input)
                 perform(step, negotiation, stream)
                 boundNegotiation(stream)
-            case .outbound(var negotiation, let purpose):
+            case .outbound(var negotiation, let purpose, let opening):
                 let step = try negotiation.receive(&input)
-                stream.stage = .outbound(negotiation, purpose)
+                stream.stage = .outbound(negotiation, purpose, opening: opening)
                 consumed(stream, count, &input)
                 perform(step, stream, purpose)
                 boundNegotiation(stream)
@@ -69,8 +69,7 @@ extension ConnectionDriver {
             awaitTasks()
         case .migrate(let id, let from, _, let send):
             queue(send, on: stream)
-            stream.stage = .held(negotiation)
-            stream.migrateArrived = now
+            stream.stage = .held(negotiation, arrived: now)
             judge(stream, id: id, from: from, isRepeated: false)
         }
     }
@@ -91,10 +90,9 @@ extension ConnectionDriver {
     }
 
     private func judge(_ stream: UnderlyingStream, id: UInt64, from: UInt64, isRepeated: Bool) {
-        guard case .held(var negotiation) = stream.stage else { return }
+        guard case .held(var negotiation, let arrived) = stream.stage else { return }
         let migrate = PeerMigrate(
-            id: id, from: from, token: stream.token, isRepeated: isRepeated, arrived: stream.migrateArrived ?? now,
-            at: now)
+            id: id, from: from, token: stream.token, isRepeated: isRepeated, arrived: arrived, at: now)
         switch owner.judge(migrate, on: self) {
         case .accepted(let logical):
             // The state is armed: only now does the Ack go out (SM-M3).
@@ -152,7 +150,6 @@ extension ConnectionDriver {
     /// The negotiation is over: what is left of the input, and everything from now on, is the application's.
     private func attach(_ stream: UnderlyingStream) {
         stream.stage = .attached
-        stream.opening = nil
         let rest = stream.waiting
         stream.waiting = []
         if !rest.isEmpty { stream.logical?.received(ByteBuffer(bytes: rest), on: stream.token, at: now) }
@@ -162,7 +159,7 @@ extension ConnectionDriver {
 
     func negotiationTimedOut(_ token: LegToken) {
         guard let id = streamIDs[token], let stream = streams[id], stream.isNegotiating else { return }
-        if case .outbound(_, .target) = stream.stage {
+        if case .outbound(_, .target, _) = stream.stage {
             // The answer has a deadline of its own, which is longer: waiting for it is free (SM-F8).
             return
         }
@@ -190,7 +187,7 @@ extension ConnectionDriver {
     /// SM-L1: the peer took no label after all. As long as no byte of the application went with it, a plain stream
     /// takes its place and the application notices nothing.
     private func reopenUnlabelled(_ stream: UnderlyingStream, _ error: StreamNegotiationError) {
-        guard case .outbound(_, .source) = stream.stage, let logical = stream.logical,
+        guard case .outbound(_, .source, _) = stream.stage, let logical = stream.logical,
             logical.forgetLabel(of: stream.token)
         else { return fail(stream, .negotiation(error.description)) }
         reset(stream, code: YamuxResetCode.none)
@@ -206,7 +203,7 @@ extension ConnectionDriver {
 
     private func fail(_ stream: UnderlyingStream, _ error: StreamError) {
         let (logical, stage) = (stream.logical, stream.stage)
-        if case .outbound(_, .target) = stage {
+        if case .outbound(_, .target, _) = stage {
             // SM-F7: the logical stream releases the leg, and goes on where it is.
             logical?.answeredWrongly(on: stream.token, at: now)
             return

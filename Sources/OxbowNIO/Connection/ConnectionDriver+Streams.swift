@@ -47,7 +47,8 @@ extension ConnectionDriver {
     /// The peer takes no new streams, and hasn't heard of this one: another connection may take it.
     private func reopenElsewhere(_ stream: UnderlyingStream) {
         remove(stream)
-        if let opening = stream.opening, let logical = stream.logical, logical.unbind(stream.token),
+        if case .outbound(_, _, let opening?) = stream.stage, let logical = stream.logical,
+            logical.unbind(stream.token),
             owner.openElsewhere(logical, opening, than: self)
         {
             stream.stage = .released
@@ -219,13 +220,13 @@ extension ConnectionDriver {
                 owner.ledger.close(CollectionOfOne(token))
                 return session?.reset(id) ?? ()
             }
-            let opening = negotiation
+            var opening: OutboundStreamNegotiation?
+            if case .source = purpose { opening = negotiation }
             var negotiation = negotiation
             let flight = negotiation.start()
             let stream = UnderlyingStream(
-                token: token, id: id, stage: .outbound(negotiation, purpose), logical: logical)
+                token: token, id: id, stage: .outbound(negotiation, purpose, opening: opening), logical: logical)
             stream.prefix = ByteBuffer(bytes: flight)
-            if case .source = purpose { stream.opening = opening }
             add(stream)
             limitNegotiation(of: stream)
             refresh(stream)

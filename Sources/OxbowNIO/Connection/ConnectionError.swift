@@ -16,7 +16,7 @@ public enum ConnectionError: Error, Hashable, Sendable, CustomStringConvertible 
     /// The transport failed, in the operating system's words.
     case transportFailed(String)
     /// The peer could not be authenticated, or spoke something else than was asked.
-    case upgrade(UpgradeError)
+    indirect case upgrade(UpgradeError)
     /// The handshake did not end in time; where it stood.
     case handshakeTimedOut(UpgradePhase)
     /// The peer broke the security channel after the handshake.
@@ -26,7 +26,7 @@ public enum ConnectionError: Error, Hashable, Sendable, CustomStringConvertible 
     /// This side refused it.
     case refused(String)
     /// A limit of this side refused it.
-    case overLimit(ResourceRefusal)
+    indirect case overLimit(ResourceRefusal)
 
     public var description: String {
         switch self {

@@ -7,13 +7,15 @@ import OxbowProtocols
 /// One stream of one connection's multiplexer, with what its connection must know of it. Lives on the connection's
 /// event loop.
 final class UnderlyingStream {
-    enum Stage {
+    // Out of line: a negotiation is large and short, and the streams are many and long.
+    indirect enum Stage {
         /// The peer opened it; what it is for is not known yet.
         case inbound(InboundStreamNegotiation)
-        /// This side opened it; the answer has not been read.
-        case outbound(OutboundStreamNegotiation, Purpose)
-        /// A Migrate of the peer's that can't be judged yet (SM-F5, SM-F6).
-        case held(InboundStreamNegotiation)
+        /// This side opened it; the answer has not been read. `opening` is the negotiation as it began, if another
+        /// connection could open the stream as well.
+        case outbound(OutboundStreamNegotiation, Purpose, opening: OutboundStreamNegotiation?)
+        /// A Migrate of the peer's that can't be judged yet (SM-F5, SM-F6), and when it was read.
+        case held(InboundStreamNegotiation, arrived: Instant)
         /// A leg of a logical stream: its bytes are the application's.
         case attached
         /// Nothing of it interests anybody any more.
@@ -30,14 +32,10 @@ final class UnderlyingStream {
     let id: YamuxStreamID
     var stage: Stage
     var logical: LogicalStream?
-    /// How this side opened it, as long as another connection could take it as well: until the peer answers.
-    var opening: OutboundStreamNegotiation?
     /// The peer's bytes that no negotiation has read yet.
     var waiting: [UInt8] = []
     /// Own negotiation bytes, which go out before any of the application's.
     var prefix = ByteBuffer()
-    /// When the peer's Migrate was read on it.
-    var migrateArrived: Instant?
     /// FIN was asked of the multiplexer: nothing may be added any more.
     var isFinishing = false
     var hasFramedFIN = false
@@ -55,7 +53,7 @@ final class UnderlyingStream {
     var carriesApplicationData: Bool {
         switch stage {
         case .attached: true
-        case .outbound(let negotiation, _): negotiation.canSendApplicationData
+        case .outbound(let negotiation, _, _): negotiation.canSendApplicationData
         case .inbound, .held, .released: false
         }
     }

@@ -89,11 +89,17 @@ extension Swarm {
         return isMigratable && peer.supportsMigration && protocols.allSatisfy(configuration.mayMigrate)
     }
 
-    /// The bounds of a stream's queues. A relay has many circuits and forwards what it gets: theirs are short.
-    func streamLimits(for protocols: [ProtocolID]) -> StreamLimits {
-        var limits = configuration.stream
-        guard protocols == [CircuitRelay.hopProtocolID] || protocols == [CircuitRelay.stopProtocolID]
-        else { return limits }
+    /// The bounds of a stream's queues.
+    func streamLimits(for protocols: [ProtocolID]) -> Shared<StreamLimits> {
+        let isCircuit = protocols == [CircuitRelay.hopProtocolID] || protocols == [CircuitRelay.stopProtocolID]
+        return isCircuit ? circuitLimits : streamLimits
+    }
+}
+
+extension StreamLimits {
+    /// A relay has many circuits and forwards what it gets: the queues of theirs are short.
+    var forCircuits: StreamLimits {
+        var limits = self
         limits.writeHighWatermark = min(limits.writeHighWatermark, 64 << 10)
         limits.writeLowWatermark = min(limits.writeLowWatermark, 32 << 10)
         limits.creditPortion = min(limits.creditPortion, 64 << 10)

@@ -45,8 +45,33 @@ struct LegBinding {
 /// The underlying streams of one logical stream.
 struct LegSet {
     var source: LegBinding?
-    var target: LegBinding?
-    var yielded: LegBinding?
+    private var others = Others.none
+
+    /// What is there only around a migration: out of line, since most streams have none.
+    private indirect enum Others {
+        case none
+        case some(target: LegBinding?, yielded: LegBinding?)
+
+        init(_ target: LegBinding?, _ yielded: LegBinding?) {
+            self = target == nil && yielded == nil ? .none : .some(target: target, yielded: yielded)
+        }
+    }
+
+    var target: LegBinding? {
+        get {
+            guard case .some(let target, _) = others else { return nil }
+            return target
+        }
+        set { others = Others(newValue, yielded) }
+    }
+
+    var yielded: LegBinding? {
+        get {
+            guard case .some(_, let yielded) = others else { return nil }
+            return yielded
+        }
+        set { others = Others(target, newValue) }
+    }
 
     subscript(leg: Leg) -> LegBinding? {
         get {
@@ -67,8 +92,31 @@ struct LegSet {
 
     func leg(of token: LegToken) -> Leg? {
         if source?.token == token { return .source }
+        guard case .some(let target, let yielded) = others else { return nil }
         if target?.token == token { return .target }
         return yielded?.token == token ? .yielded : nil
+    }
+
+    /// Calls `body` with each leg that there is, the source first.
+    func forEach(_ body: (LegBinding) -> Void) {
+        if let source { body(source) }
+        guard case .some(let target, let yielded) = others else { return }
+        if let target { body(target) }
+        if let yielded { body(yielded) }
+    }
+
+    var first: LegBinding? { source ?? target ?? yielded }
+
+    /// Application bytes passed on a leg.
+    mutating func count(read: Int = 0, written: Int = 0, on leg: Leg) {
+        // The source is changed in place: this is done for each frame.
+        guard leg != .source else {
+            source?.bytesRead += UInt64(read)
+            source?.bytesWritten += UInt64(written)
+            return
+        }
+        self[leg]?.bytesRead += UInt64(read)
+        self[leg]?.bytesWritten += UInt64(written)
     }
 
     var all: [LegBinding] { [source, target, yielded].compactMap { $0 } }

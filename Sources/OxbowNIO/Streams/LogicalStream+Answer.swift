@@ -28,15 +28,17 @@ extension LogicalStream {
     func add(_ waiter: AnswerWaiter) -> Bool {
         state.withLock { state in
             guard state.awaitsAnswer else { return false }
-            state.answerWaiters.append(waiter)
+            state.openBook().answerWaiters.append(waiter)
             return true
         }
     }
 
     /// Ends the wait of one waiter, if it still waits.
     func endAnswerWait(_ ticket: UInt64, _ outcome: AnswerWaiter.Outcome) {
-        let waiter = state.withLock { state in
-            state.answerWaiters.firstIndex { $0.ticket == ticket }.map { state.answerWaiters.remove(at: $0) }
+        let waiter = state.withLock { state -> AnswerWaiter? in
+            guard let book = state.book, let index = book.answerWaiters.firstIndex(where: { $0.ticket == ticket })
+            else { return nil }
+            return book.answerWaiters.remove(at: index)
         }
         waiter?.resume(outcome)
     }
@@ -46,7 +48,8 @@ extension LogicalStream.State {
     fileprivate var awaitsAnswer: Bool { machine.id != nil && !machine.isNegotiated && !machine.isEnded }
 
     mutating func takeAnswerWaiters() -> [AnswerWaiter] {
-        defer { answerWaiters = [] }
-        return answerWaiters
+        guard let book else { return [] }
+        defer { book.answerWaiters = [] }
+        return book.answerWaiters
     }
 }

@@ -128,7 +128,7 @@ extension LogicalStream {
             state.isWriteClosed = true
             state.traceNow(.writeClosed)
             state.machine.closeWrite()
-            for leg in state.legs.all { effects.wakes.append((leg.carrier, leg.token)) }
+            state.wakeLegs(&effects)
             startLinger(&state)
         }
     }

@@ -14,8 +14,7 @@ struct StreamEffects {
     var events: [LogicalStreamEvent] = []
     var negotiationWaiters: [@Sendable () -> Void] = []
     var answerWaiters: [AnswerWaiter] = []
-    var migrationWaiters: [MigrationWaiter] = []
-    var migrationResult: Result<MigrationRecord, any Error>?
+    var migrationWaiters: [(waiter: MigrationWaiter, result: Result<MigrationRecord, any Error>)] = []
 
     func run(for stream: LogicalStream) {
         for (carrier, token, code) in releases { carrier.release(token, resetCode: code) }
@@ -26,8 +25,7 @@ struct StreamEffects {
         for writer in writers { writer.resume() }
         for resume in negotiationWaiters { resume() }
         for waiter in answerWaiters { waiter.resume(.over) }
-        guard let migrationResult else { return }
-        for waiter in migrationWaiters { waiter.resume(migrationResult) }
+        for (waiter, result) in migrationWaiters { waiter.resume(result) }
     }
 }
 
@@ -65,8 +63,7 @@ extension LogicalStream.State {
         _ event: (inout MigrationMachine) -> [MigrationAction]
     ) {
         let readToken = legs[machine.readLeg]?.token
-        let (ids, target) = (machine.ids, machine.targetID)
-        let wasHandingOff = machine.isHandingOff
+        let before = machine
         for action in event(&machine) {
             trace(action, at: now, because: reason)
             switch action {
@@ -75,29 +72,36 @@ extension LogicalStream.State {
                 effects.reader = takeReader() ?? effects.reader
             case .close(let leg): release(leg, resetCode: nil, &effects)
             case .reset(let leg): release(leg, resetCode: 0, &effects)
-            case .attemptEnded(let outcome): attemptEnded(outcome, target: target, because: reason, at: now, &effects)
+            case .attemptEnded(let outcome):
+                attemptEnded(outcome, target: before.targetID, because: reason, at: now, &effects)
             case .complete(_, let was, _): complete(was: was, at: now, &effects)
-            case .finished: end(nil, ids: ids, at: now, &effects)
+            case .finished: end(nil, ids: before.ids, at: now, &effects)
             case .fail(let failure):
-                let error = wasHandingOff ? .migration(failure) : cause ?? .migration(failure)
-                fail(error, ids: ids, resetCode: 0, at: now, &effects)
+                let error = before.isHandingOff ? .migration(failure) : cause ?? .migration(failure)
+                fail(error, ids: before.ids, resetCode: 0, at: now, &effects)
             }
         }
         followReadLeg(from: readToken, at: now, &effects)
         traceMoves(at: now)
-        for leg in legs.all { effects.wakes.append((leg.carrier, leg.token)) }
+        wakeLegs(&effects)
         guard let deadline = machine.nextDeadline else { return stopWatch(&effects) }
         // A timer that is early looks again; one that would be late is replaced.
-        if deadline < watchedUntil ?? .distantFuture, let leg = legs.all.first {
-            watchedUntil = deadline
+        if deadline < book?.watchedUntil ?? .distantFuture, let leg = legs.first {
+            openBook().watchedUntil = deadline
             effects.events.append(.deadlineSet(leg.carrier.eventLoop))
         }
     }
 
-    private mutating func stopWatch(_ effects: inout StreamEffects) {
-        watchedUntil = nil
-        if let watch { effects.timers.append(watch) }
-        watch = nil
+    /// Something has changed that a connection of the stream may have to act on.
+    func wakeLegs(_ effects: inout StreamEffects) {
+        legs.forEach { leg in effects.wakes.append((leg.carrier, leg.token)) }
+    }
+
+    private func stopWatch(_ effects: inout StreamEffects) {
+        guard let book else { return }
+        book.watchedUntil = nil
+        if let watch = book.watch { effects.timers.append(watch) }
+        book.watch = nil
     }
 
     /// The application, or a negotiation that failed, ends the stream with an error: every leg is reset (SM-F9).
@@ -154,8 +158,8 @@ extension LogicalStream.State {
         _ error: StreamError?, ids: [UInt64], at now: Instant?, _ effects: inout StreamEffects
     ) {
         endMigration(.aborted(error ?? .finished), at: now, &effects)
-        effects.events.append(.ended(error, ids: ids, migrations: countedMigrations))
-        countedMigrations = 0
+        effects.events.append(.ended(error, ids: ids, migrations: book?.counted ?? 0))
+        book?.counted = 0
         if let linger { effects.timers.append(linger) }
         linger = nil
         stopWatch(&effects)
@@ -171,10 +175,13 @@ extension LogicalStream.State {
         _ outcome: AttemptOutcome, target: UInt64?, because reason: MigrationAttemptFailure, at now: Instant,
         _ effects: inout StreamEffects
     ) {
-        guard outcome != .accepted else { return gauge.answered(at: now) }
+        guard outcome != .accepted else {
+            book?.gauge.answered(at: now)
+            return
+        }
         guard let target else { return }
-        countedMigrations -= 1
-        if outcome == .denied { gauge.answered(at: now) }
+        book?.counted -= 1
+        if outcome == .denied { book?.gauge.answered(at: now) }
         let record = endMigration(MigrationOutcome(outcome, because: reason), at: now, &effects)
         effects.events.append(.attemptEnded(outcome, target: target))
         switch outcome {
@@ -198,7 +205,7 @@ extension LogicalStream.State {
         legs.target = nil
         traceMoves(at: now)
         trace(.completed, on: .source, at: now, id: machine.id)
-        countedMigrations -= 1
+        book?.counted -= 1
         effects.events.append(.migrated(was: was))
         if let record { finishWaiters(.success(record), &effects) }
     }
@@ -208,9 +215,9 @@ extension LogicalStream.State {
     private mutating func endMigration(
         _ outcome: MigrationOutcome, hasDelivered: Bool = true, at now: Instant?, _ effects: inout StreamEffects
     ) -> MigrationRecord? {
-        guard gauge.isOpen else { return nil }
-        let now = now ?? gauge.clockNow
-        guard let record = gauge.end(outcome, legs: legs, hasDelivered: hasDelivered, at: now) else { return nil }
+        guard let book, book.gauge.isOpen else { return nil }
+        let now = now ?? book.gauge.clockNow
+        guard let record = book.gauge.end(outcome, legs: legs, hasDelivered: hasDelivered, at: now) else { return nil }
         effects.events.append(.migrationEnded(record))
         return record
     }
@@ -220,9 +227,10 @@ extension LogicalStream.State {
     mutating func forget(_ leg: Leg) -> LegBinding? {
         guard let binding = legs[leg] else { return nil }
         legs[leg] = nil
-        formerBytesRead &+= binding.bytesRead
-        formerBytesWritten &+= binding.bytesWritten
-        if leg != .yielded { gauge.left(leg, binding) }
+        let book = openBook()
+        book.formerBytesRead &+= binding.bytesRead
+        book.formerBytesWritten &+= binding.bytesWritten
+        if leg != .yielded { book.gauge.left(leg, binding) }
         return binding
     }
 
@@ -230,10 +238,9 @@ extension LogicalStream.State {
         _ result: Result<MigrationRecord, any Error>, _ effects: inout StreamEffects
     ) {
         // An attempt whose end is the stream's end too has told its waiters of the first: that is what they asked for.
-        guard !migrationWaiters.isEmpty else { return }
-        effects.migrationWaiters += migrationWaiters
-        effects.migrationResult = result
-        migrationWaiters = []
+        guard let book, !book.waiters.isEmpty else { return }
+        effects.migrationWaiters += book.waiters.map { ($0, result) }
+        book.waiters = []
     }
 
     /// The read leg changed: what waited on the new one flows now, behind everything of the old one (SM-M6).
@@ -244,7 +251,7 @@ extension LogicalStream.State {
         credit = 0
         guard !binding.parked.isEmpty else { return }
         legs[leg]?.parked = []
-        if let gap = gauge.delivered(at: now) { effects.events.append(.gapMeasured(gap)) }
+        if let gap = book?.gauge.delivered(at: now) { effects.events.append(.gapMeasured(gap)) }
         for buffer in binding.parked { enqueue(buffer) }
         effects.reader = takeReader() ?? effects.reader
     }

@@ -50,13 +50,15 @@ extension LogicalStream {
             let piece: ByteBuffer?
             if available <= maximum {
                 piece = state.outbound.removeFirst()
+                // An idle stream keeps no room for buffers.
+                if state.outbound.isEmpty { state.outbound = Deque() }
             } else {
                 piece = state.outbound[0].readSlice(length: maximum)
             }
             let taken = min(available, maximum)
             state.outboundBytes -= taken
             state.framedBytes &+= UInt64(taken)
-            state.legs[leg]?.bytesWritten += UInt64(taken)
+            state.legs.count(written: taken, on: leg)
             state.isOutboundSignalled = state.outboundBytes > 0
             let hasRoom = !state.writers.isEmpty && state.outboundBytes <= limits.writeLowWatermark
             return (piece, state.outboundBytes, hasRoom ? state.takeWriters() : [])
@@ -73,12 +75,12 @@ extension LogicalStream {
                 state.step(&effects, at: now) { $0.dataRead(on: leg, at: now) }
                 guard state.failure == nil else { return }
             }
-            state.legs[leg]?.bytesRead += UInt64(buffer.readableBytes)
+            state.legs.count(read: buffer.readableBytes, on: leg)
             guard leg == state.machine.readLeg else {
                 state.legs[leg]?.parked.appendJoining(buffer)
                 return
             }
-            if let gap = state.gauge.delivered(at: now) { effects.events.append(.gapMeasured(gap)) }
+            if let gap = state.book?.gauge.delivered(at: now) { effects.events.append(.gapMeasured(gap)) }
             state.enqueue(buffer)
             if state.isReadClosed, let binding = state.legs[leg] {
                 effects.wakes.append((binding.carrier, token))
@@ -171,8 +173,8 @@ extension LogicalStream {
     func keepWatch(_ timer: Scheduled<Void>, until deadline: Instant) {
         let isWanted = state.withLock { state in
             // Two loops may set one at once.
-            guard state.watchedUntil == deadline, state.watch == nil else { return false }
-            state.watch = timer
+            guard let book = state.book, book.watchedUntil == deadline, book.watch == nil else { return false }
+            book.watch = timer
             return true
         }
         if !isWanted { timer.cancel() }
@@ -181,9 +183,10 @@ extension LogicalStream {
     /// When the machine wants to be asked again. Nil ends the watch: the next deadline asks for a new one.
     func nextWatch() -> Instant? {
         let (deadline, old) = state.withLock { state in
-            state.watchedUntil = state.machine.nextDeadline
-            defer { state.watch = nil }
-            return (state.watchedUntil, state.watch)
+            let book = state.openBook()
+            book.watchedUntil = state.machine.nextDeadline
+            defer { book.watch = nil }
+            return (book.watchedUntil, book.watch)
         }
         old?.cancel()
         return deadline
@@ -211,12 +214,13 @@ extension LogicalStream {
                 return .failure(error)
             }
             guard let from = state.machine.id else { preconditionFailure("a stream without a label migrates") }
-            state.countedMigrations += 1
+            let book = state.openBook()
+            book.counted += 1
             var record = MigrationRecord()
             (record.role, record.fromID, record.toID, record.started) = (.initiator, from, id, now)
             (record.from, record.to) = (state.legs.source?.carrier.path, carrier.path)
-            state.gauge.begin(record, on: carrier.eventLoop)
-            if let waiter { state.migrationWaiters.append(waiter) }
+            book.gauge.begin(record, on: carrier.eventLoop)
+            if let waiter { book.waiters.append(waiter) }
             return .success(from)
         }
     }
@@ -287,12 +291,14 @@ extension LogicalStream {
             (record.from, record.to) = (state.legs.source?.carrier.path, carrier.path)
             guard judgement == .accept else {
                 state.trace(.denied, on: nil, at: now, id: id)
-                effects.events.append(.migrationEnded(state.gauge.deny(record, legs: state.legs, at: now)))
+                let denied = state.openBook().gauge.deny(record, legs: state.legs, at: now)
+                effects.events.append(.migrationEnded(denied))
                 return judgement
             }
-            state.countedMigrations += 1
-            state.gauge.begin(record, on: carrier.eventLoop)
-            state.gauge.answered(at: now)
+            let book = state.openBook()
+            book.counted += 1
+            book.gauge.begin(record, on: carrier.eventLoop)
+            book.gauge.answered(at: now)
             // In a glare the own target gives way (SM-F4): its leg moves aside before the peer's is bound.
             if state.legs.target != nil { state.legs.yielded = state.legs.target }
             state.bind(.target, token, carrier)

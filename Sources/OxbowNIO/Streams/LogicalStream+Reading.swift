@@ -21,15 +21,37 @@ extension LogicalStream {
     /// - Parameter maximum: how many bytes at most.
     package func next(maximum: Int = .max) async throws(StreamError) -> ByteBuffer? {
         while true {
-            if let buffer = takeFromBatch(maximum: maximum) { return buffer }
-            switch fillBatch() {
-            case .some(.end): return nil
-            case .some(.failed(let error)): throw error
-            case .some(.buffers), .none: continue
-            case .some(.wait): break
+            switch look(maximum: maximum) {
+            case .bytes(let buffer): return buffer
+            case .end: return nil
+            case .failed(let error): throw error
+            case .nothing: break
             }
             guard await waitForBytes() else { throw .concurrentRead }
             if Task.isCancelled, !hasBytes { throw .cancelled }
+        }
+    }
+
+    /// What a read finds without waiting.
+    private enum Finding {
+        case bytes(ByteBuffer)
+        case end
+        case failed(StreamError)
+        case nothing
+    }
+
+    /// All of a read but its wait. A function of its own, and never a part of another: what it needs would be in the frame
+    /// of each task that waits, and a host has one of those for each of its streams.
+    @inline(never)
+    private func look(maximum: Int) -> Finding {
+        while true {
+            if let buffer = takeFromBatch(maximum: maximum) { return .bytes(buffer) }
+            switch fillBatch() {
+            case .some(.end): return .end
+            case .some(.failed(let error)): return .failed(error)
+            case .some(.buffers), .none: continue
+            case .some(.wait): return .nothing
+            }
         }
     }
 
@@ -39,6 +61,8 @@ extension LogicalStream {
             let buffer: ByteBuffer?
             if first.readableBytes <= maximum {
                 buffer = batch.buffers.removeFirst()
+                // An idle stream keeps no room for buffers.
+                if batch.buffers.isEmpty { batch.buffers = Deque() }
             } else {
                 buffer = batch.buffers[0].readSlice(length: maximum)
             }
@@ -61,7 +85,9 @@ extension LogicalStream {
         }
         switch read(returning: used, orWait: nil) {
         case .buffers(let buffers):
-            batch.withLock { $0.buffers.append(contentsOf: buffers) }
+            batch.withLock { batch in
+                if batch.buffers.isEmpty { batch.buffers = buffers } else { batch.buffers.append(contentsOf: buffers) }
+            }
             return nil
         case let other:
             return other
@@ -114,7 +140,7 @@ extension LogicalStream {
 
     /// Timers that run for the stream.
     var timerCount: Int {
-        state.withLock { ($0.watch == nil ? 0 : 1) + ($0.linger == nil ? 0 : 1) }
+        state.withLock { ($0.book?.watch == nil ? 0 : 1) + ($0.linger == nil ? 0 : 1) }
     }
 
     /// Bytes of the peer's that are kept here: what the application has not read or is not done with, and what waits on
@@ -137,10 +163,10 @@ extension LogicalStream {
             snapshot.id = state.machine.id
             let leg = state.legs[state.machine.writeLeg] ?? state.legs.source
             snapshot.path = leg?.carrier.path
-            snapshot.migrations = state.gauge.records
-            snapshot.migrationTotals = state.gauge.totals
-            snapshot.migrationCount = state.gauge.totals.completed
-            snapshot.bytesByPath = state.gauge.records.filter(\.isCompleted).map { record in
+            snapshot.migrations = state.book?.gauge.records ?? []
+            snapshot.migrationTotals = state.book?.gauge.totals ?? MigrationTotals()
+            snapshot.migrationCount = snapshot.migrationTotals.completed
+            snapshot.bytesByPath = snapshot.migrations.filter(\.isCompleted).map { record in
                 PathBytes(path: record.from, read: record.bytesRead, written: record.bytesWritten)
             }
             (snapshot.totalBytesRead, snapshot.totalBytesWritten) = state.allBytes

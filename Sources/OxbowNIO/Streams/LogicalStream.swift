@@ -10,17 +10,20 @@ import Synchronization
 /// migration machine, and the legs. Bytes to write wait here *unbound to any leg*; the connection of the leg on which
 /// they are to go takes them when it frames them. So a migration re-points two references and costs nothing per byte.
 ///
+/// It is also what a host has most of. So what few streams need is out of line and made when it is needed: the further
+/// legs and the records of migrations (``MigrationBook``), errors, traces.
+///
 /// All state is behind one lock, held for a few instructions; nothing is called and nobody is resumed under it. Event
 /// loops are told of changes by ``LegCarrier/wake(_:)`` and then ask for the whole of what is wanted, so that no order
 /// of wake-ups on different loops can be wrong.
 package final class LogicalStream: Sendable {
     package let key: StreamKey
-    /// What this side asked for, best first; for a stream of the peer's, what it is.
-    let candidates: [ProtocolID]
+    /// What this side asked for, where that is more than one protocol.
+    private let severalCandidates: [ProtocolID]
     package let peer: PeerID
     /// Whether this side opened the stream.
     package let isOutbound: Bool
-    let limits: StreamLimits
+    private let sharedLimits: Shared<StreamLimits>
     /// Learns what concerns the peer's table of ids, the metrics and the application. Called without the lock.
     let observer: any LogicalStreamObserver
     let state: Mutex<State>
@@ -36,13 +39,6 @@ package final class LogicalStream: Sendable {
 
         var outbound = Deque<ByteBuffer>()
         var outboundBytes = 0
-        /// The write leg's loop knows that there are bytes: no need to wake it for each write.
-        var isOutboundSignalled = false
-        var isWriteClosed = false
-        /// Nobody reads any more: what arrives is dropped, and its window goes back, until the peer's FIN.
-        var isReadClosed = false
-        /// Ends a stream whose peer does not finish after the application has (SM-F8).
-        var linger: Scheduled<Void>?
         /// All bytes that were framed, on any leg.
         var framedBytes: UInt64 = 0
         var writers: [WriterWaiter] = []
@@ -53,29 +49,29 @@ package final class LogicalStream: Sendable {
         /// Of these, how many came on earlier legs: they owe nobody a window.
         var staleBytes = 0
         var credit = 0
-        var isAtEOF = false
         var reader: ReaderWaiter?
 
         var failure: StreamError?
-        var migrationWaiters: [MigrationWaiter] = []
-        /// Migrations that the table of ids counts as under way.
-        var countedMigrations = 0
-        /// For when a timer looks after the machine's deadlines, set or about to be.
-        var watchedUntil: Instant?
-        var watch: Scheduled<Void>?
-        var gauge: MigrationGauge
+        /// Ends a stream whose peer does not finish after the application has (SM-F8).
+        var linger: Scheduled<Void>?
+        /// What belongs to migrations; nil as long as there was none.
+        var book: MigrationBook?
+        /// How many records of migrations are kept.
+        let migrationRecords: Int
         /// What happened to the stream; nil when nobody asked for it.
         var trace: TraceRing?
         /// How many legs it has had.
         var legCount = 0
-        /// Bytes that passed on legs that are gone.
-        var formerBytesRead: UInt64 = 0
-        var formerBytesWritten: UInt64 = 0
         /// Of all bytes, those that the metrics have counted.
         var meteredBytesRead: UInt64 = 0
         var meteredBytesWritten: UInt64 = 0
-        /// Who wants to know when the stream's own negotiation is over.
-        var answerWaiters: [AnswerWaiter] = []
+
+        /// The write leg's loop knows that there are bytes: no need to wake it for each write.
+        var isOutboundSignalled = false
+        var isWriteClosed = false
+        /// Nobody reads any more: what arrives is dropped, and its window goes back, until the peer's FIN.
+        var isReadClosed = false
+        var isAtEOF = false
         /// The application wants the stream where it is.
         var isPlaceChosen: Bool
 
@@ -83,26 +79,33 @@ package final class LogicalStream: Sendable {
             self.machine = machine
             self.isPlaceChosen = isPlaceChosen
             self.protocolID = protocolID
-            gauge = MigrationGauge(maximumRecords: limits.migrationRecords)
+            migrationRecords = limits.migrationRecords
             if limits.traceEvents > 0 { trace = TraceRing(limit: limits.traceEvents) }
         }
     }
 
     init(
         key: StreamKey, candidates: [ProtocolID], peer: PeerID, isOutbound: Bool, machine: MigrationMachine,
-        isPlaceChosen: Bool = true, limits: StreamLimits, observer: any LogicalStreamObserver
+        isPlaceChosen: Bool = true, limits: Shared<StreamLimits>, observer: any LogicalStreamObserver
     ) {
         precondition(!candidates.isEmpty, "a stream is for at least one protocol")
         self.key = key
-        self.candidates = candidates
+        severalCandidates = candidates.count > 1 ? candidates : []
         self.peer = peer
         self.isOutbound = isOutbound
-        self.limits = limits
+        sharedLimits = limits
         self.observer = observer
         state = Mutex(
             State(
                 machine: machine, protocolID: candidates.count == 1 ? candidates[0] : nil,
-                isPlaceChosen: isPlaceChosen, limits: limits))
+                isPlaceChosen: isPlaceChosen, limits: limits.value))
+    }
+
+    var limits: StreamLimits { sharedLimits.value }
+
+    /// What this side asked for, best first; for a stream of the peer's, what it is.
+    var candidates: [ProtocolID] {
+        severalCandidates.isEmpty ? protocolID.map { [$0] } ?? [] : severalCandidates
     }
 
     /// What the stream is for; nil while the peer chooses among several.
@@ -149,7 +152,7 @@ enum LogicalStreamEvent: Sendable {
     /// The hand-off is complete: the id that the stream had is finished.
     case migrated(was: UInt64)
     /// A migration or an attempt is over, one way or the other.
-    case migrationEnded(MigrationRecord)
+    indirect case migrationEnded(MigrationRecord)
     /// The gap of a migration that was complete already has come to its end.
     case gapMeasured(Duration)
     /// The stream is over: cleanly, or with an error. All its ids are finished.

@@ -4,13 +4,15 @@ public import OxbowSwarm
 
 /// Why a stream can't be read or written any more, or could not be opened. An end of stream isn't an error: reading
 /// yields nil.
+///
+/// What is large in it is out of line: each stream has room for an error, and most never have one.
 public enum StreamError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The peer reset the stream, with its error code (0 when it gave none).
     case resetByPeer(code: UInt32)
     /// This side reset the stream.
     case resetLocally(code: UInt32)
     /// The connection under the stream is gone.
-    case connectionLost(ConnectionError)
+    indirect case connectionLost(ConnectionError)
     /// A migration of the stream could not be brought to its end without a doubt about its bytes.
     case migration(MigrationFailure)
     /// Written after `StreamOutbound.finish()`.
@@ -26,7 +28,7 @@ public enum StreamError: Error, Hashable, Sendable, CustomStringConvertible {
     /// No more streams fit on the connection: a limit of its multiplexer, or of the peer.
     case refused(String)
     /// A limit of this side refused it.
-    case overLimit(ResourceRefusal)
+    indirect case overLimit(ResourceRefusal)
     /// The relay under the connection lets no more bytes through, and the stream can't move to another connection.
     case relayLimitReached(bytes: UInt64)
     /// The stream ended in the middle of what was to be read.

@@ -119,7 +119,7 @@ extension LogicalStream.State {
     mutating func traceFailure(_ error: StreamError, at now: Instant?) {
         guard trace != nil else { return }
         let leg = legs.source ?? legs.target
-        let time = now ?? leg.map { Instant($0.carrier.eventLoop.now) } ?? gauge.clockNow
+        let time = now ?? leg.map { Instant($0.carrier.eventLoop.now) } ?? book?.gauge.clockNow ?? .zero
         add(.failed, leg, at: time, id: nil, note: error.description)
     }
 }

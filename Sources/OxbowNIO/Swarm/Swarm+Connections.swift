@@ -126,7 +126,7 @@ extension Swarm: ConnectionOwner {
             }
             let machine = MigrationMachine(
                 id: usable, isLowerPeer: state.table.isLowerPeer, isNegotiated: true,
-                configuration: configuration.migration)
+                configuration: migrationConfiguration)
             let stream = LogicalStream(
                 key: key, candidates: [id], peer: peer.id, isOutbound: false, machine: machine,
                 isPlaceChosen: false, limits: streamLimits(for: [id]), observer: peer)

@@ -28,7 +28,7 @@ extension Swarm {
             if mayLabel { label = try? state.table.assign(to: key) }
             let machine = MigrationMachine(
                 id: label, isLowerPeer: state.table.isLowerPeer, isNegotiated: false,
-                configuration: configuration.migration)
+                configuration: migrationConfiguration)
             let stream = LogicalStream(
                 key: key, candidates: candidates, peer: peer.id, isOutbound: true, machine: machine,
                 isPlaceChosen: isPlaceChosen, limits: streamLimits(for: candidates), observer: peer)

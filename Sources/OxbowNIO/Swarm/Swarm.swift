@@ -19,6 +19,10 @@ package final class Swarm: Sendable {
     let identity: PrivateKey
     let localPeer: PeerID
     let configuration: SwarmConfiguration
+    /// What all streams share of the configuration; those of a relay's circuits have short queues.
+    let migrationConfiguration: Shared<MigrationConfiguration>
+    let streamLimits: Shared<StreamLimits>
+    let circuitLimits: Shared<StreamLimits>
     let upgradeConfiguration: UpgradeConfiguration
     package let transports: SwarmTransports
     let ledger: SwarmLedger
@@ -60,6 +64,9 @@ package final class Swarm: Sendable {
         identity = upgrade.identity
         localPeer = upgrade.identity.publicKey.peerID
         self.configuration = configuration
+        migrationConfiguration = Shared(configuration.migration)
+        streamLimits = Shared(configuration.stream)
+        circuitLimits = Shared(configuration.stream.forCircuits)
         upgradeConfiguration = upgrade
         self.transports = transports
         ledger = SwarmLedger(

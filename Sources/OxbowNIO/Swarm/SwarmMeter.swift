@@ -28,12 +28,3 @@ extension LogicalStream {
         }
     }
 }
-
-extension LogicalStream.State {
-    /// The application bytes of all legs, those that are gone too.
-    var allBytes: (read: UInt64, written: UInt64) {
-        legs.all.reduce((formerBytesRead, formerBytesWritten)) { sum, leg in
-            (sum.0 &+ leg.bytesRead, sum.1 &+ leg.bytesWritten)
-        }
-    }
-}

@@ -11,18 +11,16 @@ extension ResourceLedger {
         guard let owner = connections[connection], let peer = owner.peer else {
             preconditionFailure("a stream needs a connection that stands")
         }
-        let lasting = [table.hold(owner.root), table.hold(owner.own), table.hold(peer.slot)]
-        let stage: [ScopeTable.Slot]
-        if let protocolID {
-            stage = hold(protocolID, with: peer.id)
-        } else {
-            stage = [
-                table.hold(.transient, limits.transient), table.hold(.negotiations(peer.id), limits.negotiations),
-            ]
-        }
+        let stage =
+            if let protocolID {
+                hold(protocolID, with: peer.id)
+            } else {
+                (table.hold(.transient, limits.transient), table.hold(.negotiations(peer.id), limits.negotiations))
+            }
+        let slots = StreamSlots(
+            root: table.hold(owner.root), connection: table.hold(owner.own), peer: table.hold(peer.slot), stage: stage)
         let entry = Stream(
-            direction: direction, connection: connection, peer: peer.id, protocolID: protocolID, lasting: lasting,
-            stage: stage, used: .stream(direction, memory: limits.memoryPerStream))
+            direction: direction, protocolID: protocolID, slots: slots, memory: limits.memoryPerStream)
         if let refusal = table.refusal(of: entry.used, by: entry.slots) {
             table.letGo(entry.slots)
             throw refusal
@@ -35,24 +33,30 @@ extension ResourceLedger {
     /// was, and is to be reset. Nothing happens when it is in the books as that already.
     public mutating func assign(stream number: UInt64, to protocolID: ProtocolID) throws(ResourceRefusal) {
         guard let entry = streams[number], entry.protocolID != protocolID else { return }
-        let stage = hold(protocolID, with: entry.peer)
-        if let refusal = table.refusal(of: entry.used, by: stage) {
-            table.letGo(stage)
+        guard case .peer(let peer) = table.scope(entry.slots.peer) else {
+            preconditionFailure("a stream is of a peer")
+        }
+        var slots = entry.slots
+        slots.stage = hold(protocolID, with: peer)
+        if let refusal = table.refusal(of: entry.used, by: slots.ofStage) {
+            table.letGo(slots.ofStage)
             throw refusal
         }
-        table.add(entry.used, to: stage)
-        table.subtract(entry.used, from: entry.stage)
-        table.letGo(entry.stage)
-        streams[number]?.stage = stage
+        table.add(entry.used, to: slots.ofStage)
+        table.subtract(entry.used, from: entry.slots.ofStage)
+        table.letGo(entry.slots.ofStage)
+        streams[number]?.slots = slots
         streams[number]?.protocolID = protocolID
     }
 
-    private mutating func hold(_ protocolID: ProtocolID, with peer: PeerID) -> [ScopeTable.Slot] {
-        [
+    private mutating func hold(
+        _ protocolID: ProtocolID, with peer: PeerID
+    ) -> (ScopeTable.Slot, ScopeTable.Slot) {
+        (
             table.hold(.protocol(protocolID), limits.protocols[protocolID] ?? limits.protocol),
             table.hold(
-                .protocolOfPeer(protocolID, peer), limits.protocolsOfPeer[protocolID] ?? limits.protocolOfPeer),
-        ]
+                .protocolOfPeer(protocolID, peer), limits.protocolsOfPeer[protocolID] ?? limits.protocolOfPeer)
+        )
     }
 
     /// The stream is over: gives back what it had. Nothing happens for one that isn't in the books.

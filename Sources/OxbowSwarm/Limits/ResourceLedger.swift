@@ -30,16 +30,12 @@ public struct ResourceLedger: Sendable {
 
     struct Stream: Sendable {
         let direction: ResourceDirection
-        let connection: UInt64
-        let peer: PeerID
         var protocolID: ProtocolID?
-        /// The whole, the connection and the peer.
-        let lasting: [ScopeTable.Slot]
-        /// The transient ones, then those of the protocol.
-        var stage: [ScopeTable.Slot]
-        var used: ResourceUsage
+        var slots: StreamSlots
+        /// In bytes.
+        var memory: Int
 
-        var slots: [ScopeTable.Slot] { lasting + stage }
+        var used: ResourceUsage { .stream(direction, memory: memory) }
     }
 
     /// The limits, as they were when the ledger was made.
@@ -177,7 +173,7 @@ public struct ResourceLedger: Sendable {
         }
         if let refusal = table.refusal(of: request, by: entry.slots) { throw refusal }
         table.add(request, to: entry.slots)
-        streams[number]?.used += request
+        streams[number]?.memory += bytes
     }
 
     /// Gives memory of a stream back: at most what was booked on top of its cost at rest.
@@ -185,6 +181,6 @@ public struct ResourceLedger: Sendable {
         guard let entry = streams[number] else { return }
         precondition(bytes >= 0 && bytes <= entry.used.memory, "more was released than reserved")
         table.subtract(.memory(bytes), from: entry.slots)
-        streams[number]?.used -= .memory(bytes)
+        streams[number]?.memory -= bytes
     }
 }

@@ -24,6 +24,8 @@ struct ScopeTable: Sendable {
     var isEmpty: Bool { slots.isEmpty }
 
     func used(_ slot: Slot) -> ResourceUsage { entries[slot].used }
+    /// Which scope a slot has that is held.
+    func scope(_ slot: Slot) -> ResourceScope { entries[slot].scope }
 
     /// What a scope uses; nothing when nobody holds it.
     func used(_ scope: ResourceScope) -> ResourceUsage {
