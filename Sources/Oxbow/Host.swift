@@ -325,10 +325,8 @@ public final class Host: Sendable, Service {
         allowsLimited: Bool = false
     ) async throws -> Stream {
         guard !protocols.isEmpty else { throw HostError.noProtocol }
-        let state = try await connectedPeer(peer, mayDial: connection == nil)
-        guard let driver = connection?.driver ?? state.usableConnections.first else {
-            throw HostError.notConnected(peer)
-        }
+        let (state, best) = try await connectedPeer(peer, mayDial: connection == nil)
+        guard let driver = connection?.driver ?? best else { throw HostError.notConnected(peer) }
         guard state.hasConnection(driver) else { throw HostError.connectionClosed(driver.id) }
         guard
             swarm.mayOpenStream(
@@ -341,11 +339,15 @@ public final class Host: Sendable, Service {
         return Stream(stream)
     }
 
-    private func connectedPeer(_ peer: PeerID, mayDial: Bool) async throws -> PeerState {
+    private func connectedPeer(
+        _ peer: PeerID, mayDial: Bool
+    ) async throws -> (state: PeerState, best: ConnectionDriver?) {
         let state = swarm.peer(peer)
-        if let state, !mayDial || !state.usableConnections.isEmpty { return state }
+        let best = state?.usableConnections.first
+        if let state, !mayDial || best != nil { return (state, best) }
         guard mayDial, configuration.swarm.dialing.isOpeningStreams else { throw HostError.notConnected(peer) }
-        return try await connect(to: peer).state
+        let connected = try await connect(to: peer).state
+        return (connected, connected.usableConnections.first)
     }
 
     /// What happens, from now on. A slow observer loses the oldest events first.

@@ -19,8 +19,10 @@ public struct ProtocolID: Hashable, Sendable, CustomStringConvertible {
     /// On the wire names are bytes, and two names are the same when their bytes are. `String` finds more names equal:
     /// an accented letter and the same one composed of two.
     public static func == (lhs: ProtocolID, rhs: ProtocolID) -> Bool {
-        guard lhs.rawValue.utf8.count == rhs.rawValue.utf8.count else { return false }
-        return lhs.rawValue.utf8.elementsEqual(rhs.rawValue.utf8)
+        var (left, right) = (lhs.rawValue, rhs.rawValue)
+        return left.withUTF8 { left in
+            right.withUTF8 { right in left.count == right.count && left.elementsEqual(right) }
+        }
     }
 
     public func hash(into hasher: inout Hasher) {

@@ -339,17 +339,17 @@ extension ConnectionDriver: ByteTransportDelegate {
 // MARK: - Timers
 
 extension ConnectionDriver {
-    private var nextDeadline: Instant? {
-        let deadlines = [
-            handshakeDeadline, closeDeadline, failure == nil ? session?.nextDeadline : nil,
-            negotiationDeadlines.first?.deadline, failure == nil ? retirement?.nextPing : nil,
-        ]
-        return deadlines.compactMap { $0 }.min()
+    private var nextDeadline: Instant {
+        var next = min(handshakeDeadline ?? .distantFuture, closeDeadline ?? .distantFuture)
+        next = min(next, negotiationDeadlines.first?.deadline ?? .distantFuture)
+        guard failure == nil else { return next }
+        return min(next, session?.nextDeadline ?? .distantFuture, retirement?.nextPing ?? .distantFuture)
     }
 
     /// One timer per connection. A deadline that moved back costs nothing: the timer looks again when it fires.
     private func scheduleTimer() {
-        guard !isTransportClosed, let deadline = nextDeadline, deadline < .distantFuture else { return }
+        let deadline = nextDeadline
+        guard !isTransportClosed, deadline < .distantFuture else { return }
         if let timer, timer.deadline <= deadline { return }
         timer?.task.cancel()
         let task = eventLoop.scheduleTask(deadline: NIODeadline(deadline)) { [weak self] in

@@ -124,11 +124,7 @@ extension LogicalStream {
     /// Closes the write side behind everything that was written.
     package func closeWrite() {
         change { state, effects in
-            guard state.failure == nil, !state.isWriteClosed else { return }
-            state.isWriteClosed = true
-            state.traceNow(.writeClosed)
-            state.machine.closeWrite()
-            state.wakeLegs(&effects)
+            state.closeWrite(&effects)
             startLinger(&state)
         }
     }
@@ -141,15 +137,7 @@ extension LogicalStream {
     /// (SM-F9). Writing goes on; when that ends as well, the stream is as after ``finishAll()``.
     package func closeRead() {
         change { state, effects in
-            guard !state.isReadClosed else { return }
-            state.isReadClosed = true
-            state.inbound.removeAll()
-            effects.reader = state.takeReader()
-            guard state.failure == nil else { return }
-            state.credit += state.unreturnedBytes - state.staleBytes
-            if state.staleBytes > 0 { effects.events.append(.caughtUp) }
-            (state.unreturnedBytes, state.staleBytes) = (0, 0)
-            if let leg = state.legs[state.machine.readLeg] { effects.wakes.append((leg.carrier, leg.token)) }
+            state.closeRead(&effects)
             startLinger(&state)
         }
     }
@@ -157,8 +145,11 @@ extension LogicalStream {
     /// The application is done with the stream: its write side ends behind what was written, and what the peer still
     /// sends is dropped. If the peer hasn't ended its side in time, the stream is reset (SM-F8).
     package func finishAll() {
-        closeWrite()
-        closeRead()
+        change { state, effects in
+            state.closeWrite(&effects)
+            state.closeRead(&effects)
+            startLinger(&state)
+        }
     }
 
     /// Watches a stream that the application is done with: when nothing more of it leaves and the peer doesn't end its
@@ -202,6 +193,26 @@ extension LogicalStream {
 }
 
 extension LogicalStream.State {
+    fileprivate mutating func closeWrite(_ effects: inout StreamEffects) {
+        guard failure == nil, !isWriteClosed else { return }
+        isWriteClosed = true
+        traceNow(.writeClosed)
+        machine.closeWrite()
+        wakeLegs(&effects)
+    }
+
+    fileprivate mutating func closeRead(_ effects: inout StreamEffects) {
+        guard !isReadClosed else { return }
+        isReadClosed = true
+        inbound.removeAll()
+        effects.reader = takeReader()
+        guard failure == nil else { return }
+        credit += unreturnedBytes - staleBytes
+        if staleBytes > 0 { effects.events.append(.caughtUp) }
+        (unreturnedBytes, staleBytes) = (0, 0)
+        if credit > 0, let leg = legs[machine.readLeg] { effects.wakes.append((leg.carrier, leg.token)) }
+    }
+
     /// The window of `count` bytes can go back. Bytes of earlier legs owe nothing to the present one.
     fileprivate mutating func giveBack(_ count: Int, portion: Int) -> CreditEffect {
         guard count > 0, failure == nil, !isReadClosed else { return CreditEffect() }

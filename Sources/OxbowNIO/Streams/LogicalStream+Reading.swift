@@ -182,6 +182,8 @@ extension LogicalStream {
 
     /// Runs `body` once the peer has chosen a protocol, or the stream has failed.
     package func negotiated() async throws(StreamError) -> ProtocolID {
+        // With one candidate there is nothing to wait for.
+        if let id = protocolID { return id }
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             let isOver = state.withLock { state in
                 guard state.protocolID == nil, state.failure == nil else { return true }

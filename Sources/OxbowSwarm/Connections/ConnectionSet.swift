@@ -149,6 +149,8 @@ public struct ConnectionSet: Sendable {
     /// The connections that take new streams, best first; behind them those that the peer may not have yet, or refuse
     /// (CS-4).
     public var usable: [ID] {
+        // Most peers have one, and it is asked for with each stream that is opened.
+        if entries.count == 1 { return entries[0].isUsable ? [entries[0].facts.id] : [] }
         let candidates = entries.filter(\.isUsable)
         let sure = candidates.filter(\.isConfirmed).sorted(by: precedes)
         return (sure + candidates.filter { !$0.isConfirmed }.sorted(by: precedes)).map(\.facts.id)
