@@ -7,10 +7,12 @@ internal import OxbowCore
 /// `@unchecked Sendable`: there is one owner at a time, and libssl ties a connection to no thread.
 struct TLSConnection: ~Copyable, @unchecked Sendable {
     let ssl: OpaquePointer
-    /// What libssl reads: bytes from the other side. Owned by `ssl`.
+    /// Bytes from the other side that wait for libssl. Owned by `window`.
     private let incoming: OpaquePointer
-    /// What libssl writes: bytes for the other side. Owned by `ssl`.
+    /// Bytes for the other side that libssl has written. Owned by `window`.
     private let outgoing: OpaquePointer
+    /// What libssl reads and writes: the two above, and a caller's memory where it is lent. Owned by `ssl`.
+    private let window: OpaquePointer
     let check: TLSPeerCheck
     /// No function of libssl may be called on a connection that failed.
     private(set) var hasFailed = false
@@ -32,7 +34,13 @@ struct TLSConnection: ~Copyable, @unchecked Sendable {
             SSL_free(ssl)
             throw .local("libssl refused a TLS connection")
         }
-        SSL_set_bio(ssl, incoming, outgoing)
+        guard let window = oxbow_tls_window_new(incoming, outgoing) else {
+            BIO_free(incoming)
+            BIO_free(outgoing)
+            SSL_free(ssl)
+            throw .local("no memory for a TLS connection")
+        }
+        SSL_set_bio(ssl, window, window)
         switch role {
         case .initiator: SSL_set_connect_state(ssl)
         case .responder: SSL_set_accept_state(ssl)
@@ -40,6 +48,7 @@ struct TLSConnection: ~Copyable, @unchecked Sendable {
         self.ssl = ssl
         self.incoming = incoming
         self.outgoing = outgoing
+        self.window = window
         self.check = check
     }
 
@@ -55,6 +64,40 @@ struct TLSConnection: ~Copyable, @unchecked Sendable {
         guard BIO_write(incoming, base, Int32(bytes.count)) == Int32(bytes.count) else {
             throw fail(.local("no memory for bytes from the other side"))
         }
+    }
+
+    /// Lets libssl read `bytes` where they are while `body` runs: behind what was handed to it before, and without a copy.
+    ///
+    /// - Returns: how many of them it has read.
+    mutating func lending<Value>(
+        input bytes: UnsafeRawBufferPointer, _ body: (inout TLSConnection) throws(SecurityError) -> Value
+    ) throws(SecurityError) -> (value: Value, read: Int) {
+        oxbow_tls_window_lend_input(window, bytes.baseAddress, bytes.count)
+        let value: Value
+        do throws(SecurityError) {
+            value = try body(&self)
+        } catch {
+            _ = oxbow_tls_window_return_input(window)
+            throw error
+        }
+        return (value, bytes.count - oxbow_tls_window_return_input(window))
+    }
+
+    /// Lets libssl write to `bytes` while `body` runs. What finds no room there, or would pass what waits already, waits
+    /// for ``takeOutput(into:)``.
+    ///
+    /// - Returns: how many bytes it has written there.
+    mutating func lending(
+        output bytes: UnsafeMutableRawBufferPointer, _ body: (inout TLSConnection) throws(SecurityError) -> Void
+    ) throws(SecurityError) -> Int {
+        oxbow_tls_window_lend_output(window, bytes.baseAddress, bytes.count)
+        do throws(SecurityError) {
+            try body(&self)
+        } catch {
+            _ = oxbow_tls_window_return_output(window)
+            throw error
+        }
+        return oxbow_tls_window_return_output(window)
     }
 
     /// How many bytes from the other side libssl has not looked at.

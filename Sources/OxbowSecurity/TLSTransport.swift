@@ -46,6 +46,33 @@ public struct TLSTransport: ~Copyable, Sendable {
         }
     }
 
+    /// What a read straight from the caller's memory came to.
+    public struct DirectRead: Hashable, Sendable {
+        public var result: ReadResult
+        /// How many bytes of the input it has used. libssl remembers those of a record that isn't complete.
+        public var used: Int
+    }
+
+    /// As ``read(into:)``, from `ciphertext` where it is, behind what ``receive(_:)`` has taken: that saves a copy. What
+    /// it doesn't use has to come first in the next read. It has used all when it would block.
+    public mutating func read(
+        from ciphertext: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer
+    ) throws(SecurityError) -> DirectRead {
+        precondition(!buffer.isEmpty, "there is no room to read into")
+        var count = 0
+        let (outcome, used) = try connection.lending(input: ciphertext) {
+            (connection: inout TLSConnection) throws(SecurityError) in
+            try connection.run { SSL_read_ex($0, buffer.baseAddress, buffer.count, &count) }
+        }
+        let result: ReadResult =
+            switch outcome {
+            case .done: .bytes(count)
+            case .needsInput: .wouldBlock
+            case .ended: .closed
+            }
+        return DirectRead(result: result, used: used)
+    }
+
     /// How many received bytes no read has looked at. None means that a read would block, if the last one had room for
     /// ``maximumPlaintext``.
     public var pendingInput: Int { connection.pendingInput }
@@ -54,6 +81,31 @@ public struct TLSTransport: ~Copyable, Sendable {
     public mutating func write(_ plaintext: UnsafeRawBufferPointer) throws(SecurityError) {
         guard !isClosed else { throw .closed }
         guard !plaintext.isEmpty else { return }
+        try Self.write(plaintext, to: &connection)
+    }
+
+    /// As ``write(_:)``, into `output` as far as that has room: ``sealedLength(of:)`` bytes suffice. Output that waits
+    /// already has to be taken first, or this waits behind it too.
+    ///
+    /// - Returns: how many bytes of `output` were written.
+    public mutating func write(
+        _ plaintext: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    ) throws(SecurityError) -> Int {
+        guard !isClosed else { throw .closed }
+        guard !plaintext.isEmpty else { return 0 }
+        return try connection.lending(output: output) { (connection: inout TLSConnection) throws(SecurityError) in
+            try Self.write(plaintext, to: &connection)
+        }
+    }
+
+    /// How long the records of `count` bytes of plaintext are.
+    public static func sealedLength(of count: Int) -> Int {
+        count + (count + maximumPlaintext - 1) / maximumPlaintext * overhead
+    }
+
+    private static func write(
+        _ plaintext: UnsafeRawBufferPointer, to connection: inout TLSConnection
+    ) throws(SecurityError) {
         var count = 0
         let outcome = try connection.run { SSL_write_ex($0, plaintext.baseAddress, plaintext.count, &count) }
         guard outcome == .done, count == plaintext.count else {

@@ -49,6 +49,57 @@ struct TLSTransportTests {
         #expect(read == plaintext)
     }
 
+    @Test("reads and writes where the caller's bytes are, however they are split", arguments: 0..<5 as Range<UInt64>)
+    func direct(seed: UInt64) throws {
+        let pair = try Pair()
+        var generator = SplitMix64(seed: seed)
+        let plaintext = pattern(40_000)
+        let length = TLSTransport.sealedLength(of: plaintext.count)
+        // With too little room, what is left waits, in order.
+        let room = seed == 0 ? length : Int.random(in: 0..<length, using: &generator)
+        var records = [UInt8](repeating: 0, count: room)
+        let written = try plaintext.withUnsafeBytes { plaintext in
+            try records.withUnsafeMutableBytes { try pair.client.write(plaintext, into: $0) }
+        }
+        records = records.prefix(written) + pair.client.takeAll()
+        #expect(records.count == length)
+        #expect(seed > 0 || written == length)
+
+        var (read, rest) = ([UInt8](), records[...])
+        var output = [UInt8](repeating: 0, count: 20_000)
+        while !rest.isEmpty {
+            var input = Array(rest.prefix(Int.random(in: 1...20_000, using: &generator)))
+            rest = rest.dropFirst(input.count)
+            while true {
+                let room = Int.random(in: 1...output.count, using: &generator)
+                let step = try input.withUnsafeBytes { input in
+                    try output.withUnsafeMutableBytes {
+                        try pair.server.read(from: input, into: .init(rebasing: $0.prefix(room)))
+                    }
+                }
+                input.removeFirst(step.used)
+                guard case .bytes(let count) = step.result else { break }
+                read += output.prefix(count)
+            }
+            #expect(input.isEmpty)
+        }
+        #expect(read == plaintext)
+    }
+
+    @Test("reads what was handed over before what is lent")
+    func handedOverFirst() throws {
+        let pair = try Pair()
+        try pair.server.receiveAll(try pair.client.written([1]))
+        let second = try pair.client.written([2])
+        var output = [UInt8](repeating: 0, count: 100)
+        for (byte, used) in [(1, 0), (2, second.count)] as [(UInt8, Int)] {
+            let step = try second.withUnsafeBytes { input in
+                try output.withUnsafeMutableBytes { try pair.server.read(from: input, into: $0) }
+            }
+            #expect(step == .init(result: .bytes(1), used: used) && output[0] == byte)
+        }
+    }
+
     @Test("sends nothing for nothing")
     func empty() throws {
         let pair = try Pair()

@@ -19,4 +19,23 @@ EVP_PKEY *oxbow_tls_generate_p256(void);
 
 /// `OPENSSL_free`.
 void oxbow_tls_free(void *memory);
+
+// A BIO through which libssl reads and writes the caller's own memory for as long as one call takes, instead of a copy
+// of it. Behind it stand two memory BIOs: what they hold is read first, and what has no room in the caller's memory is
+// written to them, so that without any it behaves as they do.
+
+/// A BIO over `incoming` and `outgoing`, which it frees with itself. NULL, and then it took neither, when memory is out.
+BIO *oxbow_tls_window_new(BIO *incoming, BIO *outgoing);
+
+/// Lets libssl read `count` bytes where they are.
+void oxbow_tls_window_lend_input(BIO *window, const void *bytes, size_t count);
+
+/// Takes the input back. Returns how many of its bytes weren't read.
+size_t oxbow_tls_window_return_input(BIO *window);
+
+/// Lets libssl write up to `room` bytes there.
+void oxbow_tls_window_lend_output(BIO *window, void *bytes, size_t room);
+
+/// Takes the output back. Returns how many bytes were written to it.
+size_t oxbow_tls_window_return_output(BIO *window);
 #endif
