@@ -56,14 +56,12 @@ extension ConnectionDriver {
     }
 
     private func receivedCiphertext(_ buffer: ByteBuffer) {
-        if ciphertext.readableBytes == 0 { ciphertext = buffer } else { ciphertext.writeImmutableBuffer(buffer) }
+        var ciphertext = buffer
         do throws(SecurityError) {
             while failure == nil, var plaintext = try secure.open(&ciphertext) { receivedPlaintext(&plaintext) }
         } catch {
             end(.security(error.description))
         }
-        // An empty buffer goes, so that NIO's pool has it for the next read and an idle connection has none.
-        if ciphertext.readableBytes == 0 { ciphertext = ByteBuffer() } else { ciphertext.discardReadBytes() }
     }
 
     private func receivedPlaintext(_ input: inout ByteBuffer) {

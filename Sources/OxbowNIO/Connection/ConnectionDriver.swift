@@ -37,7 +37,6 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     var session: YamuxSession?
     /// What the relay under the connection still lets through; nil when nothing bounds its bytes.
     var circuitBudget: CircuitBudget?
-    var ciphertext = ByteBuffer()
     var header = ByteBuffer()
     var streams: [YamuxStreamID: UnderlyingStream] = [:]
     var streamIDs: [LegToken: YamuxStreamID] = [:]

@@ -9,13 +9,20 @@ struct RecordLayer: ~Copyable {
     private let recordCapacity: Int
     /// What came behind bytes that were handed on first.
     private var failure: SecurityError?
-    private let allocator = ByteBufferAllocator()
+    /// The beginning of a Noise record whose rest hasn't come; of TLS, libssl has it.
+    private var partial = ByteBuffer()
+    private let buffers: RecordBuffers
+
+    /// Memory for a record that isn't complete, in bytes.
+    var partialCapacity: Int { partial.storageCapacity }
 
     init() {
         transport = nil
         recordCapacity = 0
+        buffers = RecordBuffers()
     }
 
+    /// To be called on the thread of the connection's event loop.
     init(_ transport: consuming SecureTransport) {
         recordCapacity =
             switch transport {
@@ -23,6 +30,7 @@ struct RecordLayer: ~Copyable {
             case .tls: Self.tlsPlaintext
             }
         self.transport = consume transport
+        buffers = .ofThisThread
     }
 
     /// What is written to TLS at once: three full records and one that is a little shorter. A write of more than 65,483
@@ -33,41 +41,38 @@ struct RecordLayer: ~Copyable {
 
     /// An empty record to fill.
     func newRecord() -> PlaintextRecord {
-        PlaintextRecord(allocator, capacity: recordCapacity)
+        PlaintextRecord(buffers.take(recordCapacity + NoiseTransport.overhead), capacity: recordCapacity)
     }
 
     /// Encrypts the record for the socket.
     mutating func seal(_ record: inout PlaintextRecord) throws(SecurityError) -> ByteBuffer {
-        var sealed = ByteBuffer()
-        var result: Result<Void, SecurityError> = .success(())
         switch transport.take() {
         case .noise(var noise):
-            result = record.sealInPlace(with: &noise)
+            let result = record.sealInPlace(with: &noise)
             transport = .noise(noise)
-            sealed = record.sealed
+            buffers.keep(record.buffer)
+            try result.get()
+            return record.sealed
         case .tls(var tls):
-            result = record.withPlaintext { plaintext in
-                capture { () throws(SecurityError) in try tls.write(plaintext) }
-            }
-            sealed = Self.takeOutput(of: &tls, allocator)
+            let result = Self.seal(record, with: &tls, buffers)
             transport = .tls(tls)
+            buffers.keep(record.buffer)
+            return try result.get()
         case nil:
             preconditionFailure("a record before the channel stands")
         }
-        try result.get()
-        return sealed
     }
 
-    /// Decrypts from the front of `ciphertext`: nil when that needs more bytes.
+    /// Decrypts from the front of `ciphertext`: nil when that needs more bytes, and then it has taken all of them.
     mutating func open(_ ciphertext: inout ByteBuffer) throws(SecurityError) -> ByteBuffer? {
         if let failure { throw failure }
         switch transport.take() {
         case .noise(var noise):
-            let result = Self.open(&ciphertext, with: &noise, allocator)
+            let result = open(&ciphertext, with: &noise)
             transport = .noise(noise)
             return try result.get()
         case .tls(var tls):
-            let result = Self.open(&ciphertext, with: &tls, allocator, failingLater: &failure)
+            let result = Self.open(&ciphertext, with: &tls, buffers, failingLater: &failure)
             transport = .tls(tls)
             return try result.get()
         case nil:
@@ -80,7 +85,7 @@ struct RecordLayer: ~Copyable {
         switch transport.take() {
         case .tls(var tls):
             tls.close()
-            let goodbye = Self.takeOutput(of: &tls, allocator)
+            let goodbye = Self.takeOutput(of: &tls)
             transport = .tls(tls)
             return goodbye
         case .noise(let noise):
@@ -91,16 +96,70 @@ struct RecordLayer: ~Copyable {
         }
     }
 
-    private static func open(
-        _ ciphertext: inout ByteBuffer, with noise: inout NoiseTransport, _ allocator: ByteBufferAllocator
+    // MARK: Noise
+
+    private mutating func open(
+        _ ciphertext: inout ByteBuffer, with noise: inout NoiseTransport
     ) -> Result<ByteBuffer?, SecurityError> {
-        guard let length = ciphertext.getInteger(at: ciphertext.readerIndex, as: UInt16.self).map(Int.init),
-            ciphertext.readableBytes >= NoiseTransport.lengthPrefix + length
-        else { return .success(nil) }
+        guard partial.readableBytes == 0 else {
+            completePartial(from: &ciphertext)
+            guard let length = Self.wholeRecord(in: partial) else { return .success(nil) }
+            let result = Self.decrypt(&partial, length, with: &noise, buffers)
+            buffers.keep(partial)
+            partial = ByteBuffer()
+            return result
+        }
+        guard let length = Self.wholeRecord(in: ciphertext) else {
+            keepPartial(&ciphertext)
+            return .success(nil)
+        }
+        return Self.decrypt(&ciphertext, length, with: &noise, buffers)
+    }
+
+    /// The length of the record at the front, without its prefix, if all of it is there.
+    private static func wholeRecord(in bytes: ByteBuffer) -> Int? {
+        guard let size = recordSize(in: bytes), bytes.readableBytes >= size else { return nil }
+        return size - NoiseTransport.lengthPrefix
+    }
+
+    /// The size of the record at the front with its prefix, or nil when not even that is there.
+    private static func recordSize(in bytes: ByteBuffer) -> Int? {
+        bytes.getInteger(at: bytes.readerIndex, as: UInt16.self).map { NoiseTransport.lengthPrefix + Int($0) }
+    }
+
+    /// Copies the beginning of a record: the socket's buffer can then be read into again.
+    private mutating func keepPartial(_ ciphertext: inout ByteBuffer) {
+        let count = ciphertext.readableBytes
+        guard count > 0 else { return }
+        // A length is only a promise: room for all of it is taken once a good part has come.
+        let size = Self.recordSize(in: ciphertext) ?? count
+        partial = buffers.take(4 * count >= size ? size : count)
+        partial.writeBuffer(&ciphertext)
+    }
+
+    /// Moves what the record at hand lacks, and no more: first its length, where that is missing, then the rest.
+    private mutating func completePartial(from ciphertext: inout ByteBuffer) {
+        while true {
+            let missing = (Self.recordSize(in: partial) ?? NoiseTransport.lengthPrefix) - partial.readableBytes
+            guard missing > 0, var piece = ciphertext.readSlice(length: min(missing, ciphertext.readableBytes)),
+                piece.readableBytes > 0
+            else { return }
+            if partial.writableBytes < piece.readableBytes {
+                var grown = buffers.take(partial.readableBytes + piece.readableBytes)
+                grown.writeBuffer(&partial)
+                partial = grown
+            }
+            partial.writeBuffer(&piece)
+        }
+    }
+
+    /// Decryption takes the bytes out of the socket's buffer, which NIO's pool shares, and they are never copied again:
+    /// slices of this buffer go to the streams.
+    private static func decrypt(
+        _ ciphertext: inout ByteBuffer, _ length: Int, with noise: inout NoiseTransport, _ buffers: RecordBuffers
+    ) -> Result<ByteBuffer?, SecurityError> {
         ciphertext.moveReaderIndex(forwardBy: NoiseTransport.lengthPrefix)
-        // Decryption takes the bytes out of the socket's buffer, which NIO's pool shares, and they are never copied
-        // again: slices of this buffer go to the streams.
-        var plaintext = allocator.buffer(capacity: length)
+        var plaintext = buffers.take(length)
         var opened = Result<Int, SecurityError>.success(0)
         ciphertext.readWithUnsafeReadableBytes { bytes in
             let record = UnsafeRawBufferPointer(rebasing: bytes[..<length])
@@ -110,42 +169,72 @@ struct RecordLayer: ~Copyable {
             }
             return length
         }
+        buffers.keep(plaintext)
         return opened.map { _ in plaintext }
     }
 
+    // MARK: TLS
+
     private static func open(
-        _ ciphertext: inout ByteBuffer, with tls: inout TLSTransport, _ allocator: ByteBufferAllocator,
+        _ ciphertext: inout ByteBuffer, with tls: inout TLSTransport, _ buffers: RecordBuffers,
         failingLater failure: inout SecurityError?
     ) -> Result<ByteBuffer?, SecurityError> {
-        if ciphertext.readableBytes > 0 {
-            let fed = ciphertext.withUnsafeReadableBytes { bytes in
-                capture { () throws(SecurityError) in try tls.receive(bytes) }
-            }
-            ciphertext.moveReaderIndex(forwardBy: ciphertext.readableBytes)
-            if case .failure(let error) = fed { return .failure(error) }
-        }
-        guard tls.pendingInput > 0 else { return .success(nil) }
+        let count = ciphertext.readableBytes + tls.pendingInput
+        guard count > 0 else { return .success(nil) }
         let record = TLSTransport.maximumPlaintext
-        var plaintext = allocator.buffer(capacity: min(tlsBatch, tls.pendingInput + record))
+        var plaintext = buffers.take(tlsBatch)
         var outcome = Result<TLSTransport.ReadResult, SecurityError>.success(.wouldBlock)
         plaintext.writeWithUnsafeMutableBytes(minimumWritableBytes: record) { bytes in
             var count = 0
             while bytes.count - count >= record {
                 let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[count...])
-                outcome = capture { () throws(SecurityError) in try tls.read(into: rest) }
+                outcome = read(&ciphertext, with: &tls, into: rest)
                 guard case .success(.bytes(let read)) = outcome else { break }
                 count += read
             }
             return count
         }
+        buffers.keep(plaintext)
         guard plaintext.readableBytes > 0 else { return outcome.map { _ in nil } }
         if case .failure(let error) = outcome { failure = error }
-        return .success(plaintext)
+        return .success(buffers.fit(plaintext))
     }
 
-    private static func takeOutput(of tls: inout TLSTransport, _ allocator: ByteBufferAllocator) -> ByteBuffer {
+    private static func read(
+        _ ciphertext: inout ByteBuffer, with tls: inout TLSTransport, into output: UnsafeMutableRawBufferPointer
+    ) -> Result<TLSTransport.ReadResult, SecurityError> {
+        let outcome = ciphertext.withUnsafeReadableBytes { input in
+            capture { () throws(SecurityError) in try tls.read(from: input, into: output) }
+        }
+        if case .success(let read) = outcome { ciphertext.moveReaderIndex(forwardBy: read.used) }
+        return outcome.map(\.result)
+    }
+
+    private static func seal(
+        _ record: PlaintextRecord, with tls: inout TLSTransport, _ buffers: RecordBuffers
+    ) -> Result<ByteBuffer, SecurityError> {
+        // What a read has left, an answer to the peer's, goes first.
+        let waiting = tls.pendingOutput > 0 ? takeOutput(of: &tls) : nil
+        let length = TLSTransport.sealedLength(of: record.count)
+        var sealed = buffers.take(length)
+        var result = Result<Int, SecurityError>.success(0)
+        sealed.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { output in
+            result = record.withPlaintext { plaintext in
+                capture { () throws(SecurityError) in try tls.write(plaintext, into: output) }
+            }
+            return (try? result.get()) ?? 0
+        }
+        buffers.keep(sealed)
+        return result.map { _ in
+            guard var waiting else { return sealed }
+            waiting.writeBuffer(&sealed)
+            return waiting
+        }
+    }
+
+    private static func takeOutput(of tls: inout TLSTransport) -> ByteBuffer {
         let count = tls.pendingOutput
-        var output = allocator.buffer(capacity: count)
+        var output = ByteBufferAllocator().buffer(capacity: count)
         output.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { bytes in
             tls.takeOutput(into: UnsafeMutableRawBufferPointer(rebasing: bytes.prefix(count)))
         }
@@ -159,11 +248,14 @@ struct PlaintextRecord {
     fileprivate var buffer: ByteBuffer
     private let capacity: Int
 
-    fileprivate init(_ allocator: ByteBufferAllocator, capacity: Int) {
+    fileprivate init(_ buffer: consuming ByteBuffer, capacity: Int) {
         self.capacity = capacity
-        buffer = allocator.buffer(capacity: capacity + NoiseTransport.overhead)
-        buffer.writeInteger(UInt16(0))
+        self.buffer = buffer
+        self.buffer.writeInteger(UInt16(0))
     }
+
+    /// Bytes of plaintext.
+    fileprivate var count: Int { buffer.readableBytes - NoiseTransport.lengthPrefix }
 
     /// Bytes of plaintext that still fit.
     var room: Int { capacity - (buffer.writerIndex - NoiseTransport.lengthPrefix) }
@@ -206,7 +298,7 @@ struct PlaintextRecord {
     }
 
     fileprivate mutating func sealInPlace(with noise: inout NoiseTransport) -> Result<Void, SecurityError> {
-        let count = buffer.readableBytes - NoiseTransport.lengthPrefix
+        let count = count
         buffer.writeRepeatingByte(0, count: NoiseTransport.overhead - NoiseTransport.lengthPrefix)
         return buffer.withUnsafeMutableReadableBytes { bytes in
             let plaintext = UnsafeRawBufferPointer(rebasing: bytes[NoiseTransport.lengthPrefix...].prefix(count))
