@@ -36,7 +36,8 @@ struct TCPTransport: Sendable {
         to endpoint: TCPEndpoint, from source: DialSource, timeout: Duration,
         willConnect: @escaping @Sendable (any Channel) -> Void
     ) -> EventLoopFuture<(channel: any Channel, isFromListeningPort: Bool)> {
-        connect(on: group.next(), to: endpoint, from: source, timeout: timeout, willConnect: willConnect)
+        // A dial's own loop, if it comes from one: what happens to the socket is then no message to another thread.
+        connect(on: group.any(), to: endpoint, from: source, timeout: timeout, willConnect: willConnect)
     }
 
     private func connect(
@@ -44,10 +45,15 @@ struct TCPTransport: Sendable {
         willConnect: @escaping @Sendable (any Channel) -> Void
     ) -> EventLoopFuture<(channel: any Channel, isFromListeningPort: Bool)> {
         let bootstrap = bootstrap(on: loop, timeout: timeout, willConnect: willConnect)
-        let remote = source == .anyPort ? nil : SocketAddress(endpoint)
-        guard let remote, let local = ports.source(for: remote) else {
+        let remote = SocketAddress(endpoint)
+        let local = source == .anyPort ? nil : remote.flatMap { ports.source(for: $0) }
+        guard let remote, let local else {
             guard source != .listeningPort else { return loop.makeFailedFuture(NoListeningPort()) }
-            return bootstrap.connect(host: endpoint.host.socketText, port: Int(endpoint.port)).map { ($0, false) }
+            // An address needs no resolver, whose thread and race of attempts cost as much as the connecting itself.
+            let connected =
+                remote.map { bootstrap.connect(to: $0) }
+                ?? bootstrap.connect(host: endpoint.host.socketText, port: Int(endpoint.port))
+            return connected.map { ($0, false) }
         }
         let connected =
             bootstrap
