@@ -118,6 +118,11 @@ adversary: bootstrap $(OXBOW) $(OXBOW_INTEROP) ## Attack oxbow on real sockets w
 bench: bootstrap ## Measure speed beside references in the same run: SECONDS=per measurement
 	@Benchmarks/run $(if $(SECONDS),--seconds $(SECONDS)) $(JSON_FLAG)
 
+.PHONY: bench-counts
+bench-counts: ## Count instructions and allocations of hot paths, and compare with Benchmarks/counts.txt: ONLY='noise.*', WRITE=1
+	@scripts/bootstrap --with-valgrind
+	@Benchmarks/counts $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write) $(JSON_FLAG)
+
 .PHONY: simulate
 simulate: bootstrap $(SIMULATE) ## Whole hosts with faults in virtual time: SEEDS=1000 EVERY=1 FAULTS=3; SEED=n or POINT=n replays one
 	@$(SIMULATE) --seeds $(or $(SEEDS),1000) --every $(or $(EVERY),1) --faults $(or $(FAULTS),3) \

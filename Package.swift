@@ -146,6 +146,16 @@ let package = Package(
             dependencies: ["OxbowExplorer", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: oxbow + strict),
 
+        // Counts the instructions and allocations of hot paths: for who works on the package, so it is no product.
+        .target(name: "CallCounter", path: "Benchmarks/CallCounter"),
+        .executableTarget(
+            name: "OxbowCounts",
+            dependencies: [
+                "CallCounter", "OxbowCore", "OxbowSecurity", "OxbowMux", "OxbowMigration", "OxbowSwarm", "OxbowNIO",
+                "OxbowTesting",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ], path: "Benchmarks/Counts", swiftSettings: oxbow + strict),
+
         // The harnesses of the fuzzer, which the tests run too.
         library(
             "OxbowFuzzing",
