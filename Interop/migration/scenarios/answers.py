@@ -75,6 +75,8 @@ def _wrong(run: Context, answer: bytes, rule: str) -> None:
     source, target = asked_half_way(run)
     target.stream.send(target.answer_header() + answer)
     run.until(lambda: target.stream.is_broken or source.stream.has_fin, rule, "the target to be reset")
+    # The end of the source may overtake the reset, which is on another connection.
+    run.fence(target.stream.session)
     run.check(target.stream.is_broken, rule, "the target to be reset", "a hand-off on the source")
     _in_doubt(run, source, "failed")
 
