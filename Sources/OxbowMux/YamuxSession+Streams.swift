@@ -18,6 +18,11 @@ extension YamuxSession {
         return id
     }
 
+    /// Whether ``open(at:)`` has to wait for the peer's answers, and for nothing else.
+    public var isBacklogFull: Bool {
+        failure == nil && remoteGoAway == nil && localGoAway == nil && unansweredCount >= configuration.acceptBacklog
+    }
+
     /// The application took a stream that the peer opened: ACK goes out.
     ///
     /// Until then it counts towards the backlog that ``YamuxConfiguration/acceptBacklog`` bounds. Sending on the

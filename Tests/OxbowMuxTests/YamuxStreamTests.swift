@@ -51,11 +51,22 @@ import Testing
     func anyAnswerAcknowledges(_ header: YamuxFrameHeader) throws {
         var session = YamuxSession.quiet(.client) { $0.acceptBacklog = 1 }
         _ = try session.open(at: .zero)
+        #expect(session.isBacklogFull)
         #expect(throws: YamuxOpenError.backlogFull) { try session.open(at: .zero) }
         _ = session.allFrames()
         #expect(try session.take(header).first == .acknowledged(1))
+        #expect(!session.isBacklogFull)
         #expect(try session.take(update(1, 0, .ack)) == [])
         #expect(try session.open(at: .zero) == 3)
+    }
+
+    @Test func aFullBacklogIsNothingToWaitForBehindAGoAway() throws {
+        var session = YamuxSession.quiet(.client) { $0.acceptBacklog = 1 }
+        _ = try session.open(at: .zero)
+        #expect(session.isBacklogFull)
+        _ = try session.take(YamuxFrameHeader(type: .goAway, streamID: .session, length: 0))
+        #expect(!session.isBacklogFull)
+        #expect(throws: YamuxOpenError.remoteGoAway(0)) { try session.open(at: .zero) }
     }
 
     @Test func openingIsBounded() throws {

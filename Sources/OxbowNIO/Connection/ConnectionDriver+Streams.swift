@@ -248,10 +248,9 @@ extension ConnectionDriver {
         }
     }
 
+    /// Opens what waits, the oldest first, for as long as there is room: an answer of the peer costs what it lets in,
+    /// however many wait. Each round takes one away, and none comes back while there is room.
     private func retryWaitingOpens() {
-        guard !waitingOpens.isEmpty else { return }
-        let opens = waitingOpens
-        waitingOpens = []
-        for open in opens { open(self) }
+        while session?.isBacklogFull == false, let open = waitingOpens.popFirst() { open(self) }
     }
 }
