@@ -54,5 +54,7 @@ import Testing
         try channel.close().wait()
         handler.start(delegate: delegate)
         #expect(delegate.closed == 1)
+        // The pipeline lets go of its handlers in a later turn.
+        channel.embeddedEventLoop.run()
     }
 }
