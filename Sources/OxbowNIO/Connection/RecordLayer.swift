@@ -249,9 +249,10 @@ struct PlaintextRecord {
     private let capacity: Int
 
     fileprivate init(_ buffer: consuming ByteBuffer, capacity: Int) {
+        // Here, where the buffer has no other holder: a second one would make the write copy all of it.
+        buffer.writeInteger(UInt16(0))
         self.capacity = capacity
         self.buffer = buffer
-        self.buffer.writeInteger(UInt16(0))
     }
 
     /// Bytes of plaintext.
