@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import io
+import time
 import unittest
+import unittest.mock
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from migration import opening, scenarios
 from migration.execute import Outcome, execute
 from migration.messages import Answer, Dialect, Label, Malformed, Message, Migrate, decode, encode, split
-from migration.model.mutants import MUTANTS, Mutant
+from migration.model.logical import Logical
+from migration.model.mutants import BY_NAME, MUTANTS, Mutant
 from migration.model.poc import LONGEST, ProofOfConceptSide
 from migration.model.side import ModelSide
 from migration.registry import SCENARIOS, Cell, cells
+from migration.scenarios.parts import BYTES
+from migration.transcript import Transcript
 from peers.contract import ECHO
 from stack import multistream
 from stack.multistream import HEADER
+from stack.session import Pump, Session
+from stack.yamux import Flag, Frame
 
 #: Seconds for one wait: the model is in this process.
 PATIENCE = 5.0
 #: The same where a wrong variant may leave the scenario waiting.
 SHORT = 1.0
+#: How long a late one hesitates, in seconds.
+LATE = 0.05
 #: Scenarios whose deadline the model doesn't keep.
 QUICK = 10.0
 
@@ -118,6 +128,17 @@ class ModelTests(unittest.TestCase):
                     self.assertEqual(outcome.status, "FAIL", mutant.what)
                     self.assertIn(outcome.rule, mutant.rules, outcome.text)
 
+    def test_a_cut_behind_the_pong_is_caught(self) -> None:
+        """FIN on the source and the ping come to the model in one piece: it answers the ping, and acts on FIN later."""
+        mutant = BY_NAME["initiator-prunes"]
+        with (
+            unittest.mock.patch.object(Session, "send", _FINWithTheNext(Session.send).send),
+            unittest.mock.patch.object(Pump, "turn", _late_turn(Pump.turn)),
+            unittest.mock.patch.object(Logical, "work", _late(Logical.work)),
+        ):
+            outcome = self._catch(mutant)
+        self.assertEqual((outcome.status, outcome.rule), ("FAIL", *mutant.rules), outcome.text)
+
     @staticmethod
     def _catch(mutant: Mutant) -> Outcome:
         cell = next(one for one in cells((Dialect.DRAFT,)) if one.scenario.name == mutant.caught_by)
@@ -126,6 +147,50 @@ class ModelTests(unittest.TestCase):
             return execute(cell, side, SHORT)
         finally:
             side.close()
+
+
+def _late(work: Callable[[Logical], None]) -> Callable[[Logical], None]:
+    """What has been read is acted on later."""
+
+    def act(logical: Logical) -> None:
+        time.sleep(LATE)
+        work(logical)
+
+    return act
+
+
+def _late_turn(turn: Callable[[Pump, float], None]) -> Callable[[Pump, float], None]:
+    """The model reads later, and so all at once what the script has sent meanwhile."""
+
+    def read(pump: Pump, timeout: float) -> None:
+        if not any(isinstance(session.observer, Transcript) for session in pump.sessions):
+            time.sleep(LATE)
+        turn(pump, timeout)
+
+    return read
+
+
+class _FINWithTheNext:
+    """Lets the script's FIN behind a whole echo wait for the connection's next frames, and go in one write with them."""
+
+    def __init__(self, send: Callable[..., None]) -> None:
+        self._send = send
+        self._held: dict[Session, tuple[Frame, ...]] = {}
+
+    @property
+    def send(self) -> Callable[..., None]:
+        """What stands in for `Session.send`."""
+
+        def send(session: Session, *frames: Frame) -> None:
+            frames = (*self._held.pop(session, ()), *frames)
+            last = frames[-1]
+            is_ours = isinstance(session.observer, Transcript)
+            if is_ours and last.has(Flag.FIN) and session.streams[last.stream].payload == BYTES:
+                self._held[session] = frames
+            else:
+                self._send(session, *frames)
+
+        return send
 
 
 class TranscriptTests(unittest.TestCase):

@@ -224,7 +224,7 @@ def source_connection_stays(run: Context) -> None:
     target.accept()
     source.stream.fin()
     run.ended(target.stream, "SM-M7", "the mirrored FIN")
-    run.peer.pump.fence(run.timeout)
+    run.fence()
     session = source.stream.session
     run.check(
         session.ended is None or session.has_goodbye, "SM-M9", "the source's connection to stand", f"{session.ended}"

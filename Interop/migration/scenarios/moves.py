@@ -164,9 +164,9 @@ def old_connection_stays(run: Context) -> None:
     first = run.dial()
     live = run.open_echo(first, b"before")
     run.move(live, run.dial())
-    run.peer.pump.fence(run.timeout)
+    run.fence()
     run.echo(live)
-    run.peer.pump.fence(run.timeout)
+    run.fence()
     seen = f"its end ({first.ended})"
     run.check(first.ended is None or first.has_goodbye, "SM-M9", "the old connection to stand", seen)
     run.finish(live)
