@@ -20,12 +20,15 @@ import Testing
         let peer: RawPeer
         let connection: ConnectionDriver
 
-        init(in world: SimulatedWorld, _ host: SimulatedHost, identifies: [ProtocolID]? = nil) throws {
+        init(
+            in world: SimulatedWorld, _ host: SimulatedHost, identifies: [ProtocolID]? = nil,
+            security: ProtocolID = "/noise"
+        ) throws {
             (self.world, self.host) = (world, host)
             let (near, far) = world.pipe()
             let result = host.swarm.adopt(near, role: .listener)
             connection = try #require(result)
-            peer = try RawPeer(identity: FixedKeys.all[3], role: .initiator, transport: far)
+            peer = try RawPeer(identity: FixedKeys.all[3], role: .initiator, security: security, transport: far)
             peer.identifies = identifies
             far.start(delegate: peer)
             let peer = peer
@@ -239,9 +242,12 @@ import Testing
         world.expectNothingLeft()
     }
 
-    @Test("A small frame that nobody reads doesn't keep its whole record in memory")
-    func detached() throws {
-        let raw = try Raw()
+    @Test(
+        "A small frame that nobody reads doesn't keep its whole record in memory",
+        arguments: ["/noise", "/tls/1.0.0"] as [ProtocolID])
+    func detached(_ security: ProtocolID) throws {
+        let world = SimulatedWorld()
+        let raw = try Raw(in: world, world.makeHost(security: [security]), security: security)
         let box = Box()
         raw.host.swarm.setHandler(bulk) { stream, _ in box.stream = stream }
         let (small, large) = (raw.open(101, [bulk]), raw.open(103, [bulk]))

@@ -142,14 +142,4 @@ struct RecordBuffersTests {
         for buffer in many { buffers.keep(buffer) }
         #expect(buffers.count == RecordBuffers.limit)
     }
-
-    @Test("give a small piece memory of its own", arguments: [0, 1, 88, 16_383, 16_384, 16_385, 65_536])
-    func fit(_ count: Int) {
-        let buffers = RecordBuffers()
-        var buffer = buffers.take(RecordBuffers.capacity)
-        buffer.writeRepeatingByte(7, count: count)
-        let fitted = buffers.fit(buffer)
-        #expect(fitted == buffer)
-        #expect(fitted.storageCapacity <= 4 * max(count, 256))
-    }
 }

@@ -212,7 +212,7 @@ extension ConnectionDriver {
 extension ByteBuffer {
     /// A slice keeps its whole record in memory. One that is small against it is copied, so that a peer can't pin 64
     /// KiB with each byte that nobody reads.
-    fileprivate func detached(fromStorageOf capacity: Int) -> ByteBuffer {
+    func detached(fromStorageOf capacity: Int) -> ByteBuffer {
         readableBytes >= capacity / 4 ? self : ByteBuffer(bytes: readableBytesView)
     }
 }

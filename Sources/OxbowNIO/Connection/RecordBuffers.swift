@@ -37,15 +37,6 @@ final class RecordBuffers {
         return ByteBufferAllocator().buffer(capacity: Self.capacity)
     }
 
-    /// What was written to a buffer of this size, to be handed on. A peer decides how little that is and how long it is
-    /// held, so that little of it is copied: what is held has at most four times the memory that it needs.
-    func fit(_ buffer: ByteBuffer) -> ByteBuffer {
-        guard buffer.storageCapacity > 4 * max(buffer.readableBytes, 256) else { return buffer }
-        var copy = ByteBufferAllocator().buffer(capacity: buffer.readableBytes)
-        copy.writeImmutableBuffer(buffer)
-        return copy
-    }
-
     /// Keeps a buffer that has been filled for the time when its pieces are gone. It may be of any size; only what
     /// ``take(_:)`` gives out is kept.
     func keep(_ buffer: ByteBuffer) {

@@ -179,8 +179,7 @@ struct RecordLayer: ~Copyable {
         _ ciphertext: inout ByteBuffer, with tls: inout TLSTransport, _ buffers: RecordBuffers,
         failingLater failure: inout SecurityError?
     ) -> Result<ByteBuffer?, SecurityError> {
-        let count = ciphertext.readableBytes + tls.pendingInput
-        guard count > 0 else { return .success(nil) }
+        guard ciphertext.readableBytes + tls.pendingInput > 0 else { return .success(nil) }
         let record = TLSTransport.maximumPlaintext
         var plaintext = buffers.take(tlsBatch)
         var outcome = Result<TLSTransport.ReadResult, SecurityError>.success(.wouldBlock)
@@ -197,7 +196,7 @@ struct RecordLayer: ~Copyable {
         buffers.keep(plaintext)
         guard plaintext.readableBytes > 0 else { return outcome.map { _ in nil } }
         if case .failure(let error) = outcome { failure = error }
-        return .success(buffers.fit(plaintext))
+        return .success(plaintext)
     }
 
     private static func read(
@@ -284,9 +283,7 @@ struct PlaintextRecord {
 
     /// The bytes for the socket. A short record leaves in a buffer of its size: where a peer doesn't read, thousands of
     /// them wait, and the room for a whole record with each would be memory of the peer's choice.
-    fileprivate var sealed: ByteBuffer {
-        buffer.readableBytes < capacity / 4 ? ByteBuffer(bytes: buffer.readableBytesView) : buffer
-    }
+    fileprivate var sealed: ByteBuffer { buffer.detached(fromStorageOf: capacity) }
 
     mutating func append(_ payload: inout ByteBuffer) {
         buffer.writeBuffer(&payload)

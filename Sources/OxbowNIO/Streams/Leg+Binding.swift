@@ -118,6 +118,4 @@ struct LegSet {
         self[leg]?.bytesRead += UInt64(read)
         self[leg]?.bytesWritten += UInt64(written)
     }
-
-    var all: [LegBinding] { [source, target, yielded].compactMap { $0 } }
 }

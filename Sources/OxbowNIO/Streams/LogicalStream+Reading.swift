@@ -147,10 +147,9 @@ extension LogicalStream {
     /// a target for the source's end (P10).
     package var heldBytes: Int {
         state.withLock { state in
-            state.unreturnedBytes
-                + state.legs.all.reduce(0) { sum, leg in
-                    leg.parked.reduce(sum) { $0 + $1.readableBytes }
-                }
+            var held = state.unreturnedBytes
+            state.legs.forEach { leg in held = leg.parked.reduce(held) { $0 + $1.readableBytes } }
+            return held
         }
     }
 
@@ -170,7 +169,8 @@ extension LogicalStream {
                 PathBytes(path: record.from, read: record.bytesRead, written: record.bytesWritten)
             }
             (snapshot.totalBytesRead, snapshot.totalBytesWritten) = state.allBytes
-            for leg in state.legs.all where leg.token != state.legs.yielded?.token {
+            state.legs.forEach { leg in
+                guard leg.token != state.legs.yielded?.token else { return }
                 let bytes = PathBytes(path: leg.carrier.path, read: leg.bytesRead, written: leg.bytesWritten)
                 snapshot.bytesByPath.append(bytes)
                 snapshot.bytesRead += leg.bytesRead
