@@ -90,7 +90,7 @@ extension FuzzTarget {
 /// The book beside what it must keep whatever strangers say.
 private struct AddressBookScene {
     private static let peers: [PeerID] =
-        FuzzKeys.all.map(\.peerID) + [FuzzKeys.hashed]
+        FuzzKeys.peerIDs + [FuzzKeys.hashed]
         + (UInt8(0)..<4).compactMap { try? PeerID(multihash: [0, 4, $0, 1, 2, 3]) }
     private static let configuration: AddressBookConfiguration = {
         var configuration = AddressBookConfiguration()

@@ -155,7 +155,7 @@ extension FuzzTarget {
         (limits.concurrentRequests, limits.requestsPerMinute, limits.rememberedClients) = (3, 20, 2)
         (limits.requestsPerMinutePerPeer, limits.foreignDialsPerMinute) = (6, 4)
         var limiter = AutoNATLimiter(limits)
-        let peers = FuzzKeys.all.map(\.peerID)
+        let peers = FuzzKeys.peerIDs
         var running: [PeerID] = []
         var now = Instant.zero
         var (served, dials) = (0, 0)

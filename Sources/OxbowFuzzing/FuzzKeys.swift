@@ -10,6 +10,7 @@ enum FuzzKeys {
     static let third = key(
         3, 0xed49_28c6_28d1_c2c6, 0xeae9_0338_9059_9561, 0x2959_273a_5c63_f936, 0x36c1_4614_ac87_37d1)
     static let all = [first, second, third]
+    static let peerIDs = all.map(\.peerID)
 
     /// An id that is a hash, as one of an RSA key is. Nobody has a key to it.
     static let hashed: PeerID = {

@@ -21,14 +21,13 @@ extension FuzzTarget {
             return { input, transcript in
                 do throws(IdentifyError) {
                     try reader.receive(&input)
-                    // Nothing in the bytes ends it: what was understood until here shows whether all is the same.
                     var copy = reader
-                    transcript.steps = [(try? copy.receiveEnd([])).map { "\($0)" } ?? "nothing yet"]
+                    transcript.understood = try? copy.receiveEnd([]).encoded()
                 } catch { transcript.fail(error) }
                 return false
             }
         }
-        return transcript.hasFailed || transcript.steps == ["nothing yet"] ? .refused : .accepted
+        return transcript.hasFailed || transcript.understood == nil ? .refused : .accepted
     }
 
     private static func identifyPush(_ input: inout FuzzInput) throws(FuzzFailure) -> Verdict {

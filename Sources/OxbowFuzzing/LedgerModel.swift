@@ -125,7 +125,7 @@ private struct LedgerScene {
     private mutating func authenticate(_ input: inout FuzzInput) {
         let waiting = connections.filter { $0.value.peer == nil }
         guard let number = pick(waiting, &input) else { return }
-        let peer = input.choice(FuzzKeys.all).peerID
+        let peer = input.choice(FuzzKeys.peerIDs)
         guard (try? ledger.authenticated(connection: number, as: peer)) != nil else { return }
         connections[number]?.peer = peer
     }
@@ -184,7 +184,7 @@ private struct LedgerScene {
         for resource in Resource.allCases {
             try require(system[resource] <= Self.limits.system[resource], "\(resource) of the system is bounded")
         }
-        for peer in FuzzKeys.all.map(\.peerID) {
+        for peer in FuzzKeys.peerIDs {
             let used = ledger.used(.peer(peer))
             try requireEqual(used.streams, streams.values.count { $0.peer == peer }, "a peer's streams are booked")
             for resource in Resource.allCases {

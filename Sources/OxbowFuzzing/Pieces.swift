@@ -6,12 +6,14 @@ struct Transcript: Equatable, CustomStringConvertible {
     var sent: [UInt8] = []
     /// What it had said, each as text.
     var steps: [String] = []
+    /// What its input until here comes to, encoded, where nothing in the bytes ends it.
+    var understood: [UInt8]?
     /// How it ended, if it did: a result or an error. From then on the bytes are somebody else's.
     var end: String?
     var hasFailed = false
 
     var description: String {
-        "\(sent.count) bytes sent, \(steps), \(end ?? "no end")\(hasFailed ? " (failed)" : "")"
+        "\(sent.count) bytes sent, \(steps), \(understood ?? []), \(end ?? "no end")\(hasFailed ? " (failed)" : "")"
     }
 }
 
