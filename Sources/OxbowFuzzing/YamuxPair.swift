@@ -297,7 +297,7 @@ private struct YamuxEnd {
     mutating func receiveBody(
         _ count: Int, of id: YamuxStreamID, from offset: Int, at now: Instant
     ) throws(FuzzFailure) {
-        let action = session.receiveBody(count, at: now)
+        guard let action = session.receiveBody(count, at: now) else { throw FuzzFailure("the body is pending") }
         guard case .deliver(let owner, let taken, _) = action else { return try poll() }
         try require(owner == id && taken == count, "\(count) bytes of stream \(id) are given to \(owner)")
         try requireEqual(reading[id]?.delivered, offset, "the bytes of stream \(id) come in order")

@@ -32,9 +32,10 @@ extension YamuxSession {
         }
     }
 
-    /// Takes the next bytes of the ``pendingBody``, `available` of which have arrived, and says what to do with them.
-    public mutating func receiveBody(_ available: Int, at now: Instant) -> YamuxBodyAction {
-        guard var body else { preconditionFailure("no body is pending") }
+    /// Takes the next bytes of the ``pendingBody``, `available` of which have arrived, and says what to do with them; nil
+    /// when none is pending.
+    public mutating func receiveBody(_ available: Int, at now: Instant) -> YamuxBodyAction? {
+        guard var body else { return nil }
         precondition(available >= 0)
         lastReceivedAt = max(lastReceivedAt, now)
         let disposition = disposition(of: body)

@@ -3,8 +3,8 @@ public import OxbowCore
 /// One end of a Yamux connection (`/yamux/1.0.0`; the Yamux spec, with libp2p's notes on the ACK backlog and go-yamux's
 /// error codes), without I/O: it counts bytes and holds none.
 ///
-/// **Input.** With twelve bytes at hand and no ``pendingBody``, the driver calls ``receive(_:at:)``. While there is a
-/// ``pendingBody``, it calls ``receiveBody(_:at:)`` with what it has and does as the answer says. After each of them
+/// **Input.** With what it has, the driver calls ``receiveBody(_:at:)`` and does as the answer says. Where that is nil, a
+/// header comes next: with twelve bytes at hand it calls ``receive(_:at:)``. After each of them
 /// (and after ``nextFrame(maximumPayload:at:)`` and ``tick(at:)``) it polls ``nextEvent()`` until that is nil.
 ///
 /// **Output.** The driver keeps a queue of bytes per stream and says how much is in it with
@@ -50,7 +50,9 @@ public struct YamuxSession: Hashable, Sendable {
     /// Which end of the connection this is: it decides the parity of our stream ids.
     public let role: YamuxRole
     /// The bounds, as they were when the session began.
-    public let configuration: YamuxConfiguration
+    public var configuration: YamuxConfiguration { sharedConfiguration.value }
+    // Out of line: a session is handed from call to call as a whole.
+    private let sharedConfiguration: Shared<YamuxConfiguration>
 
     var streams: [YamuxStreamID: StreamRecord] = [:]
     /// 64 bits, so that the id after the last one has a value.
@@ -111,7 +113,7 @@ public struct YamuxSession: Hashable, Sendable {
     public init(role: YamuxRole, configuration: YamuxConfiguration = YamuxConfiguration(), now: Instant) {
         configuration.validate()
         self.role = role
-        self.configuration = configuration
+        sharedConfiguration = Shared(configuration)
         nextID = role == .client ? 1 : 2
         inboundIDs = InboundIDs(bound: configuration.maximumSkippedIDs)
         ping = Ping(dueAt: now, since: now)

@@ -167,8 +167,8 @@ struct Endpoint {
         input += bytes
         var rest = input[...]
         while !rest.isEmpty {
-            if session.pendingBody != nil {
-                rest = rest.dropFirst(take(session.receiveBody(rest.count, at: now), rest))
+            if let action = session.receiveBody(rest.count, at: now) {
+                rest = rest.dropFirst(take(action, rest))
             } else {
                 guard let header = YamuxFrameHeader(Array(rest.prefix(12)).span.bytes) else { break }
                 rest = rest.dropFirst(12)

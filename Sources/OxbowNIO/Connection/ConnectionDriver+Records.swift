@@ -66,9 +66,15 @@ extension ConnectionDriver {
 
     private func receivedPlaintext(_ input: inout ByteBuffer) {
         while input.readableBytes > 0, failure == nil {
-            if session?.pendingBody != nil {
-                receiveBody(&input)
-            } else if let frame = takeHeader(from: &input) {
+            switch session?.receiveBody(input.readableBytes, at: now) {
+            case .deliver(let id, let count, _):
+                let capacity = input.storageCapacity
+                guard let slice = input.readSlice(length: count), let stream = streams[id] else { break }
+                streamReceived(stream, slice.detached(fromStorageOf: capacity))
+            case .discard(let count, _):
+                input.moveReaderIndex(forwardBy: count)
+            case nil:
+                guard let frame = takeHeader(from: &input) else { break }
                 do {
                     try session?.receive(frame, at: now)
                 } catch {
@@ -76,19 +82,6 @@ extension ConnectionDriver {
                 }
             }
             drainEvents()
-        }
-    }
-
-    private func receiveBody(_ input: inout ByteBuffer) {
-        switch session?.receiveBody(input.readableBytes, at: now) {
-        case .deliver(let id, let count, _):
-            let capacity = input.storageCapacity
-            guard let slice = input.readSlice(length: count), let stream = streams[id] else { return }
-            streamReceived(stream, slice.detached(fromStorageOf: capacity))
-        case .discard(let count, _):
-            input.moveReaderIndex(forwardBy: count)
-        case nil:
-            input.clear()
         }
     }
 

@@ -26,19 +26,41 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     private let usable = Atomic(true)
 
     // On the event loop.
+    //
+    // What each frame touches is checked for overlapping accesses in debug builds, which all tests are; release builds
+    // are spared that: the checks are a tenth of a small message's way. None can overlap: an access lasts as long as a
+    // call of a method of the value itself, and those call nothing of this class.
     let owner: any ConnectionOwner
     let transport: any ByteTransport
     let muxerConfiguration: YamuxConfiguration
     let expectedPeer: PeerID?
     private(set) var peer: AuthenticatedPeer?
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var upgrade: ConnectionUpgrade?
     var upgradeInput: ArraySlice<UInt8> = []
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var secure = RecordLayer()
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var session: YamuxSession?
     /// What the relay under the connection still lets through; nil when nothing bounds its bytes.
     var circuitBudget: CircuitBudget?
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var header = ByteBuffer()
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var streams: [YamuxStreamID: UnderlyingStream] = [:]
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var streamIDs: [LegToken: YamuxStreamID] = [:]
     /// How much of the receive windows, past what each stream begins with, is in the ledger's books; in bytes.
     var bookedWindow = 0
@@ -46,6 +68,8 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     /// When the negotiations that are running have to be over: in the order in which they began, which is the order
     /// of their ends.
     var negotiationDeadlines = Deque<(deadline: Instant, token: LegToken)>()
+    /// Room for messages, used again.
+    private var taken: [MailboxItem] = []
     private var handshakeDeadline: Instant?
     private var closeDeadline: Instant?
     private var timer: (deadline: Instant, task: Scheduled<Void>)?
@@ -158,6 +182,8 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
 
     // MARK: The event loop's turn
 
+    /// For how many messages the room is kept.
+    private static let mailRoom = 16
     /// How many records one turn may write before other connections of the loop get theirs.
     private static let recordsPerTurn = 16
 
@@ -196,11 +222,11 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
 
     private func drainMailbox() {
         while true {
-            let items = mailbox.withLock { box in
-                defer { box.items = [] }
-                return box.items
-            }
-            guard !items.isEmpty else { return }
+            // The mailbox gets back the room of what was taken out of it before.
+            nonisolated(unsafe) var items: [MailboxItem] = []
+            swap(&items, &taken)
+            mailbox.withLock { swap(&$0.items, &items) }
+            guard !items.isEmpty else { return swap(&items, &taken) }
             for item in items {
                 switch item {
                 case .wake(let token): refresh(token)
@@ -208,6 +234,8 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
                 case .run(let body): body(self)
                 }
             }
+            items.removeAll(keepingCapacity: items.count <= Self.mailRoom)
+            swap(&items, &taken)
         }
     }
 
@@ -342,7 +370,8 @@ extension ConnectionDriver {
         var next = min(handshakeDeadline ?? .distantFuture, closeDeadline ?? .distantFuture)
         next = min(next, negotiationDeadlines.first?.deadline ?? .distantFuture)
         guard failure == nil else { return next }
-        return min(next, session?.nextDeadline ?? .distantFuture, retirement?.nextPing ?? .distantFuture)
+        if let deadline = session?.nextDeadline { next = min(next, deadline) }
+        return min(next, retirement?.nextPing ?? .distantFuture)
     }
 
     /// One timer per connection. A deadline that moved back costs nothing: the timer looks again when it fires.

@@ -12,6 +12,10 @@ final class RecordBuffers {
     /// How many are kept. In a turn of a connection a few are on their way to the socket or to the application.
     static let limit = 8
 
+    // As in the connection's driver: checked in debug builds.
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     private var buffers: [ByteBuffer] = []
     /// How many are kept now, with those of which pieces are held.
     var count: Int { buffers.count }

@@ -268,7 +268,7 @@ struct PlaintextRecord {
     ///
     /// - Returns: where it is, for ``setHeader(_:at:)``.
     mutating func reserveHeader() -> Int {
-        defer { buffer.writeRepeatingByte(0, count: YamuxFrameHeader.size) }
+        defer { buffer.moveWriterIndex(forwardBy: YamuxFrameHeader.size) }
         return buffer.writerIndex
     }
 
@@ -297,7 +297,7 @@ struct PlaintextRecord {
 
     fileprivate mutating func sealInPlace(with noise: inout NoiseTransport) -> Result<Void, SecurityError> {
         let count = count
-        buffer.writeRepeatingByte(0, count: NoiseTransport.overhead - NoiseTransport.lengthPrefix)
+        buffer.moveWriterIndex(forwardBy: NoiseTransport.overhead - NoiseTransport.lengthPrefix)
         return buffer.withUnsafeMutableReadableBytes { bytes in
             let plaintext = UnsafeRawBufferPointer(rebasing: bytes[NoiseTransport.lengthPrefix...].prefix(count))
             return capture { () throws(SecurityError) in try noise.seal(plaintext, into: bytes) }

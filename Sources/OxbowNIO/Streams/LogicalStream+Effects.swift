@@ -32,22 +32,11 @@ struct StreamEffects {
 extension LogicalStream {
     /// Runs `body` under the lock and its effects behind it.
     func change<Result: Sendable>(_ body: (inout State, inout StreamEffects) -> Result) -> Result {
-        let (result, effects) = state.withLock { state in
-            var effects = StreamEffects()
-            let result = body(&state, &effects)
-            return (result, Disconnected(effects))
-        }
-        effects.value.run(for: self)
+        // They leave the lock's region: what is in them is of any thread, and the value is this call's alone.
+        nonisolated(unsafe) var effects = StreamEffects()
+        let result = state.withLock { body(&$0, &effects) }
+        effects.run(for: self)
         return result
-    }
-}
-
-/// Carries a value out of a lock's region: the effects are a fresh value that nothing else refers to.
-private struct Disconnected<Value>: @unchecked Sendable {
-    let value: Value
-
-    init(_ value: Value) {
-        self.value = value
     }
 }
 

@@ -56,8 +56,8 @@ final class YamuxParty: Party {
     func receive(_ bytes: [UInt8], on channel: Int) throws {
         input += bytes
         while !input.isEmpty {
-            if session.pendingBody != nil {
-                takeBody(session.receiveBody(input.count, at: .zero))
+            if let action = session.receiveBody(input.count, at: .zero) {
+                takeBody(action)
             } else {
                 guard let header = YamuxFrameHeader(Array(input.prefix(YamuxFrameHeader.size)).span.bytes) else {
                     return
