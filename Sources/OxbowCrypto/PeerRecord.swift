@@ -26,9 +26,13 @@ public struct PeerRecord: Hashable, Sendable {
     /// - Parameters:
     ///   - envelope: a signed envelope as it came.
     ///   - peer: whose record it must be; nil when it may be anybody's.
-    public init(verifying envelope: some Collection<UInt8>, from peer: PeerID?) throws(EnvelopeError) {
+    ///   - memory: knows the signatures that have held; nil verifies each time.
+    public init(
+        verifying envelope: some Collection<UInt8>, from peer: PeerID?,
+        remembering memory: (any SignatureMemory)? = nil
+    ) throws(EnvelopeError) {
         let envelope = try SignedEnvelope(
-            opening: envelope, payloadType: Self.payloadType, domain: Self.domain, from: peer)
+            opening: envelope, payloadType: Self.payloadType, domain: Self.domain, from: peer, remembering: memory)
         let message: PeerRecordMessage
         do { message = try PeerRecordMessage(decoding: envelope.payload) } catch { throw .wire(error) }
         do { peerID = try PeerID(multihash: message.peerID) } catch { throw .peerID(error) }

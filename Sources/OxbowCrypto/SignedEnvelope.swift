@@ -68,8 +68,10 @@ public struct SignedEnvelope: Hashable, Sendable {
     ///   - payloadType: the type that must be in it.
     ///   - domain: what the signature must be for.
     ///   - signer: who must have signed it; nil when anybody may have.
+    ///   - memory: knows the signatures that have held; nil verifies each time.
     public init(
-        opening envelope: some Collection<UInt8>, payloadType: [UInt8], domain: String, from signer: PeerID?
+        opening envelope: some Collection<UInt8>, payloadType: [UInt8], domain: String, from signer: PeerID?,
+        remembering memory: (any SignatureMemory)? = nil
     ) throws(EnvelopeError) {
         let message: SignedEnvelopeMessage
         do { message = try SignedEnvelopeMessage(decoding: Array(envelope)) } catch { throw .wire(error) }
@@ -79,7 +81,9 @@ public struct SignedEnvelope: Hashable, Sendable {
             throw .wrongSigner(expected: signer, actual: publicKey.peerID)
         }
         let signed = Self.signedBytes(domain, payloadType, message.payload)
-        guard publicKey.isValidSignature(message.signature, over: signed) else { throw .badSignature }
+        guard publicKey.isValidSignature(message.signature, over: signed, remembering: memory) else {
+            throw .badSignature
+        }
         self.payloadType = payloadType
         payload = message.payload
         signature = message.signature

@@ -150,7 +150,10 @@ public struct NoiseHandshake: ~Copyable, Sendable {
             throw .badIdentityKey(error)
         }
         let signed = NoiseCredentials.signaturePrefix + noise.remoteStatic
-        guard publicKey.isValidSignature(payload.identitySignature ?? [], over: signed) else { throw .badSignature }
+        guard
+            publicKey.isValidSignature(
+                payload.identitySignature ?? [], over: signed, remembering: configuration.verified)
+        else { throw .badSignature }
         let peer = publicKey.peerID
         if let expected = configuration.expectedPeer, expected != peer {
             throw .peerIDMismatch(expected: expected, actual: peer)

@@ -9,11 +9,17 @@ public struct SecurityConfiguration: Sendable {
     public var muxers: [ProtocolID]
     /// Who must answer, or nil when anyone may.
     public var expectedPeer: PeerID?
+    /// Signatures over static keys of Noise that have held before; nil verifies each anew.
+    public var verified: (any SignatureMemory)?
 
-    public init(identity: PrivateKey, muxers: [ProtocolID] = [], expectedPeer: PeerID? = nil) {
+    public init(
+        identity: PrivateKey, muxers: [ProtocolID] = [], expectedPeer: PeerID? = nil,
+        verified: (any SignatureMemory)? = nil
+    ) {
         self.identity = identity
         self.muxers = muxers
         self.expectedPeer = expectedPeer
+        self.verified = verified
     }
 }
 

@@ -51,6 +51,8 @@ public struct UpgradeConfiguration: Sendable {
     public let securityProtocols: [ProtocolID]
     /// In the order of preference.
     public let muxers: [ProtocolID]
+    /// Signatures that have held, for all connections of the host; nil verifies each anew.
+    public var verified: (any SignatureMemory)?
     let noiseCredentials: NoiseCredentials?
     let tlsContext: TLSContext?
 
@@ -114,7 +116,8 @@ public struct ConnectionUpgrade: ~Copyable {
         self.configuration = configuration
         self.unixTime = unixTime
         security = SecurityConfiguration(
-            identity: configuration.identity, muxers: configuration.muxers, expectedPeer: expectedPeer)
+            identity: configuration.identity, muxers: configuration.muxers, expectedPeer: expectedPeer,
+            verified: configuration.verified)
         chosen = configuration.securityProtocols[0]
         switch role {
         case .initiator:

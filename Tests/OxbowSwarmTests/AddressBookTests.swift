@@ -84,6 +84,18 @@ import Testing
         #expect(book.certify(long, from: testPeer(3), at: seconds(0)) == .tooLong)
     }
 
+    @Test("The same record on a later connection holds anew, where its addresses have had their time")
+    func recordAgain() {
+        var book = AddressBook()
+        let record = record(of: alice, 5, [one])
+        let kept = KnownAddress(address: two, origin: .given, expires: seconds(100))
+        book.restore(KnownPeer(peer: alice, addresses: [kept], record: record), at: seconds(0))
+        book.connected(alice, at: seconds(0))
+        #expect(texts(book, alice, at: seconds(0)) == [two])
+        #expect(book.certify(record, from: alice, at: seconds(0)) == .accepted)
+        #expect(Set(texts(book, alice, at: seconds(0))) == [one, two])
+    }
+
     @Test(
         "CVE-2023-40583: a million records of random peers, and announcements of 100,000, leave the book as small as it was"
     )

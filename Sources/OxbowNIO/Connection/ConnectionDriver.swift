@@ -36,30 +36,30 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     let expectedPeer: PeerID?
     private(set) var peer: AuthenticatedPeer?
     #if !DEBUG
-        @exclusivity(unchecked)
+    @exclusivity(unchecked)
     #endif
     var upgrade: ConnectionUpgrade?
     var upgradeInput: ArraySlice<UInt8> = []
     #if !DEBUG
-        @exclusivity(unchecked)
+    @exclusivity(unchecked)
     #endif
     var secure = RecordLayer()
     #if !DEBUG
-        @exclusivity(unchecked)
+    @exclusivity(unchecked)
     #endif
     var session: YamuxSession?
     /// What the relay under the connection still lets through; nil when nothing bounds its bytes.
     var circuitBudget: CircuitBudget?
     #if !DEBUG
-        @exclusivity(unchecked)
+    @exclusivity(unchecked)
     #endif
     var header = ByteBuffer()
     #if !DEBUG
-        @exclusivity(unchecked)
+    @exclusivity(unchecked)
     #endif
     var streams: [YamuxStreamID: UnderlyingStream] = [:]
     #if !DEBUG
-        @exclusivity(unchecked)
+    @exclusivity(unchecked)
     #endif
     var streamIDs: [LegToken: YamuxStreamID] = [:]
     /// How much of the receive windows, past what each stream begins with, is in the ledger's books; in bytes.

@@ -14,7 +14,7 @@ final class RecordBuffers {
 
     // As in the connection's driver: checked in debug builds.
     #if !DEBUG
-        @exclusivity(unchecked)
+    @exclusivity(unchecked)
     #endif
     private var buffers: [ByteBuffer] = []
     /// How many are kept now, with those of which pieces are held.

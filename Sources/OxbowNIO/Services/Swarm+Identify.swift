@@ -33,10 +33,22 @@ extension Swarm {
         message.observedAddress = connection.path.remoteAddress?.binary
         message.protocolVersion = Identify.protocolVersion
         message.agentVersion = configuration.agentVersion
-        let record = PeerRecord(
-            peerID: localPeer, sequence: UInt64(clamping: unixTime()), addresses: message.listenAddresses)
-        message.signedPeerRecord = try? record.sealed(with: identity).encoded()
+        message.signedPeerRecord = signedRecord(of: message.listenAddresses)
         return message
+    }
+
+    /// A record of these addresses, signed. It stays the same as long as they do: to sign takes longer than all else
+    /// that an identification does, and a peer that has verified it need not do so again. The next one has a higher
+    /// number, also within a second.
+    private func signedRecord(of addresses: [[UInt8]]) -> [UInt8]? {
+        signedRecord.withLock { known in
+            if let known, known.addresses == addresses { return known.envelope }
+            let sequence = max(UInt64(clamping: unixTime()), known.map { $0.sequence + 1 } ?? 0)
+            let record = PeerRecord(peerID: localPeer, sequence: sequence, addresses: addresses)
+            guard let envelope = try? record.sealed(with: identity).encoded() else { return nil }
+            known = SignedRecord(addresses: addresses, sequence: sequence, envelope: envelope)
+            return envelope
+        }
     }
 
     private func tell(_ stream: LoopStream, on connection: ConnectionDriver) {
@@ -111,6 +123,7 @@ extension Swarm {
     ) {
         var reader = IdentifyReader()
         var waiting: [UInt8] = []
+        let verified = verified
         stream.start(within: configuration.identifyTimeout) { event in
             do throws(IdentifyError) {
                 switch event {
@@ -121,7 +134,9 @@ extension Swarm {
                     waiting = Array(input)
                 case .end:
                     let message = try reader.receiveEnd(waiting[...])
-                    completion(try IdentifyInfo(message, authenticatedWith: peer.peer.publicKey))
+                    completion(
+                        try IdentifyInfo(
+                            message, authenticatedWith: peer.peer.publicKey, remembering: verified))
                 case .failed:
                     completion(nil)
                 }
@@ -131,4 +146,11 @@ extension Swarm {
             }
         }
     }
+}
+
+/// The record of this host's addresses that it tells, as it was signed.
+struct SignedRecord {
+    let addresses: [[UInt8]]
+    let sequence: UInt64
+    let envelope: [UInt8]
 }

@@ -36,6 +36,10 @@ package final class Swarm: Sendable {
     let unixTime: @Sendable () -> Int64
     /// Where the ids of a peer's streams begin (SM-L2).
     let labelStart: @Sendable () throws -> UInt64
+    /// Signatures that have held: those of peers that come again.
+    let verified = VerifiedSignatures()
+    /// This host's addresses, signed; nil as long as nobody has asked.
+    let signedRecord = Mutex<SignedRecord?>(nil)
     let state = Mutex(State())
 
     struct State {
@@ -67,6 +71,8 @@ package final class Swarm: Sendable {
         migrationConfiguration = Shared(configuration.migration)
         streamLimits = Shared(configuration.stream)
         circuitLimits = Shared(configuration.stream.forCircuits)
+        var upgrade = upgrade
+        upgrade.verified = verified
         upgradeConfiguration = upgrade
         self.transports = transports
         ledger = SwarmLedger(

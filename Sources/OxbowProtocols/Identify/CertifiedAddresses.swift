@@ -13,8 +13,12 @@ public struct CertifiedAddresses: Sendable, Hashable {
     public let dropped: Int
 
     /// Verifies an envelope: signed by `peer`, for this purpose, and speaking of `peer` (RUSTSEC-2022-0009).
-    public init(envelope: [UInt8], of peer: PeerID) throws(EnvelopeError) {
-        let record = try PeerRecord(verifying: envelope, from: peer)
+    ///
+    /// - Parameter memory: knows the signatures that have held; nil verifies each time.
+    public init(
+        envelope: [UInt8], of peer: PeerID, remembering memory: (any SignatureMemory)? = nil
+    ) throws(EnvelopeError) {
+        let record = try PeerRecord(verifying: envelope, from: peer, remembering: memory)
         (addresses, dropped) = IdentifyInfo.addresses(record.addresses, of: peer)
         sequence = record.sequence
         self.envelope = envelope

@@ -30,10 +30,15 @@ public struct IdentifyInfo: Sendable, Hashable {
 
     /// Judges what ``IdentifyReader`` read.
     ///
-    /// - Parameter key: the key that the connection was authenticated with.
+    /// - Parameters:
+    ///   - key: the key that the connection was authenticated with.
+    ///   - memory: knows the signatures that have held; nil verifies each time.
     /// - Throws: ``IdentifyError/malformedKey`` or ``IdentifyError/wrongKey``. Without a key in the message, which
     ///   is legal, the connection's stands.
-    public init(_ message: IdentifyMessage, authenticatedWith key: PublicKey) throws(IdentifyError) {
+    public init(
+        _ message: IdentifyMessage, authenticatedWith key: PublicKey,
+        remembering memory: (any SignatureMemory)? = nil
+    ) throws(IdentifyError) {
         if let claimed = message.publicKey { try Self.check(claimed, against: key) }
         self.key = key
         let peer = key.peerID
@@ -46,7 +51,11 @@ public struct IdentifyInfo: Sendable, Hashable {
         protocolVersion = message.protocolVersion.map(Self.clipped)
         agentVersion = message.agentVersion.map(Self.clipped)
         if let record = message.signedPeerRecord {
-            do { certified = try CertifiedAddresses(envelope: record, of: peer) } catch { recordError = error }
+            do {
+                certified = try CertifiedAddresses(envelope: record, of: peer, remembering: memory)
+            } catch {
+                recordError = error
+            }
         }
     }
 

@@ -108,13 +108,18 @@ public struct AddressBook: Sendable {
     }
 
     /// Takes a signed record that came on a connection with `source`. It replaces the record before it, and what that
-    /// peer told unsigned.
+    /// peer told unsigned. The same record again renews its addresses.
     @discardableResult
     public mutating func certify(_ record: CertifiedRecord, from source: PeerID, at now: Instant) -> RecordVerdict {
         guard record.peer == source else { return .ofAnotherPeer }
         guard let entry = entries[source], entry.isConnected else { return .notConnected }
         guard record.envelope.count <= configuration.maximumEnvelope else { return .tooLong }
-        if let known = entry.record, known.sequence >= record.sequence { return .outdated }
+        if let known = entry.record, known.sequence >= record.sequence {
+            guard known == record else { return .outdated }
+            // The very same again, on a later connection: its addresses, which may have had their time, hold anew.
+            add(record.addresses, of: source, origin: .record, at: now)
+            return .accepted
+        }
         update(source) { entry in
             entry.record = record
             entry.addresses.removeAll { $0.origin == .record || $0.origin == .identify }

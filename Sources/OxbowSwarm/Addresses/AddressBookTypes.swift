@@ -65,7 +65,7 @@ public struct CertifiedRecord: Hashable, Sendable {
 /// What became of a record.
 public enum RecordVerdict: Hashable, Sendable {
     case accepted
-    /// One with the same or a higher number is known.
+    /// One with a higher number is known, or another with the same.
     case outdated
     /// It speaks of somebody else than the peer that it came from.
     case ofAnotherPeer
