@@ -9,8 +9,9 @@ public struct ProtocolID: Hashable, Sendable, CustomStringConvertible {
     /// Makes a protocol id, or nil when `rawValue` is empty, longer than ``maximumLength`` bytes or has a line feed,
     /// which multistream-select could not carry.
     public init?(_ rawValue: String) {
-        let bytes = rawValue.utf8
-        guard !bytes.isEmpty, bytes.count <= Self.maximumLength, !bytes.contains(UInt8(ascii: "\n")) else { return nil }
+        let bytes = rawValue.utf8.span
+        guard !bytes.isEmpty, bytes.count <= Self.maximumLength else { return nil }
+        for index in bytes.indices where bytes[index] == UInt8(ascii: "\n") { return nil }
         self.rawValue = rawValue
     }
 
@@ -19,10 +20,7 @@ public struct ProtocolID: Hashable, Sendable, CustomStringConvertible {
     /// On the wire names are bytes, and two names are the same when their bytes are. `String` finds more names equal:
     /// an accented letter and the same one composed of two.
     public static func == (lhs: ProtocolID, rhs: ProtocolID) -> Bool {
-        var (left, right) = (lhs.rawValue, rhs.rawValue)
-        return left.withUTF8 { left in
-            right.withUTF8 { right in left.count == right.count && left.elementsEqual(right) }
-        }
+        lhs.rawValue.utf8.span.isEqual(to: rhs.rawValue.utf8.span)
     }
 
     public func hash(into hasher: inout Hasher) {

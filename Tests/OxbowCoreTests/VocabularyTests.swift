@@ -74,6 +74,23 @@ import Testing
     }
 }
 
+@Suite struct SpanBytesTests {
+    @Test("Two spans are equal when they have as many bytes and each of them is the same")
+    func equality() {
+        func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool { left.span.isEqual(to: right.span) }
+        for count in 0...80 {
+            let bytes = (0..<count).map { UInt8($0) }
+            #expect(areEqual(bytes, bytes))
+            #expect(!areEqual(bytes, bytes + [0]) && !areEqual(bytes + [0], bytes))
+            for index in bytes.indices {
+                var other = bytes
+                other[index] ^= 0x80
+                #expect(!areEqual(bytes, other) && !areEqual(other, bytes))
+            }
+        }
+    }
+}
+
 @Suite struct InstantTests {
     @Test func arithmeticSaturates() {
         let now = Instant(nanoseconds: 5)

@@ -2,19 +2,23 @@ public import OxbowCore
 public import OxbowWire
 
 extension MigrationDialect {
+    // Made once: each stream that is opened is compared with them.
+    private static let draftID: ProtocolID = "/libp2p/stream-migration"
+    private static let proofOfConceptID: ProtocolID = "/libp2p/stream-migration/"
+
     /// The name under which a stream is negotiated that is then answered in this dialect (SM-W2).
     public var protocolID: ProtocolID {
         switch self {
-        case .draft: "/libp2p/stream-migration"
-        case .proofOfConcept: "/libp2p/stream-migration/"
+        case .draft: Self.draftID
+        case .proofOfConcept: Self.proofOfConceptID
         }
     }
 
     /// The dialect that goes with this name, or nil when it isn't the migration protocol's.
     public init?(_ protocolID: ProtocolID) {
         switch protocolID {
-        case Self.draft.protocolID: self = .draft
-        case Self.proofOfConcept.protocolID: self = .proofOfConcept
+        case Self.draftID: self = .draft
+        case Self.proofOfConceptID: self = .proofOfConcept
         default: return nil
         }
     }
