@@ -296,6 +296,27 @@ let refusalBytes = hex("03 6e61 0a")
         }
     }
 
+    /// What was refused is told before the peer is given up, inside a label as outside; what was accepted is not.
+    @Test func anErrorBehindARefusalWaitsUntilThatIsSent() throws {
+        let opening = headerBytes + migrationBytes + hex("040a020805")
+        let accepted = headerBytes + migrationBytes
+        for (outer, sent): ([UInt8], [UInt8]) in [([], []), (opening, accepted)] {
+            var negotiation = InboundStreamNegotiation()
+            var input = (outer + headerBytes + mailBytes + [0])[...]
+            #expect(
+                try negotiation.receive(&input) { _ in false }
+                    == .needMore(send: sent + headerBytes + refusalBytes))
+            #expect(throws: StreamNegotiationError.negotiation(.emptyMessage)) {
+                try negotiation.receive(&input) { _ in false }
+            }
+        }
+        var negotiation = InboundStreamNegotiation()
+        var input = (opening + headerBytes + [0])[...]
+        #expect(throws: StreamNegotiationError.negotiation(.emptyMessage)) {
+            try negotiation.receive(&input) { _ in false }
+        }
+    }
+
     @Test func errorsSayWhatHappened() {
         let errors: [StreamNegotiationError] = [
             .migrationRefused, .protocolRefused([chat]), .negotiation(.emptyMessage), .unexpectedAnswer,

@@ -57,11 +57,18 @@ public struct MultistreamDialer: Sendable, Hashable {
 
     /// The first flight: our header and the first proposal. To be called once.
     public mutating func start() -> [UInt8] {
+        var send: [UInt8] = []
+        send.reserveCapacity(MultistreamMessage.usualFlight)
+        start(into: &send)
+        return send
+    }
+
+    /// Like ``start()``, behind what is in `send` already.
+    mutating func start(into send: inout [UInt8]) {
         precondition(state == .idle, "a negotiation starts once")
         state = .awaitingHeader
-        var send = MultistreamMessage.header
+        send.append(contentsOf: MultistreamMessage.header)
         MultistreamMessage.append(protocols[0].rawValue, to: &send)
-        return send
     }
 
     /// Reads whole messages from the front of `input`, up to and including the answer that settles it.
@@ -87,15 +94,16 @@ public struct MultistreamDialer: Sendable, Hashable {
             case .awaitingAnswer(let index):
                 // An answer that came before its proposal was sent is no answer to it: stop at each new proposal.
                 guard send.isEmpty else { return nil }
-                guard let text = try MultistreamMessage.readText(&input, limit: limits.maximumMessageLength) else {
+                guard let answer = try MultistreamMessage.read(&input, limit: limits.maximumMessageLength) else {
                     return nil
                 }
                 let proposal = protocols[index]
                 // By bytes: Swift's == takes differently composed characters for equal.
-                if text.utf8.elementsEqual(proposal.rawValue.utf8) {
+                if answer.span.isEqual(to: proposal.rawValue.utf8.span) {
                     state = .selected
                     return proposal
                 }
+                let text = try MultistreamMessage.text(answer)
                 guard text == "na" else { throw .unexpectedAnswer(proposal: proposal, answer: text) }
                 guard index + 1 < protocols.count else { throw .refused(protocols) }
                 MultistreamMessage.append(protocols[index + 1].rawValue, to: &send)

@@ -50,13 +50,25 @@ public struct MultistreamListener: Sendable, Hashable {
         _ input: inout ArraySlice<UInt8>, isSupported: (ProtocolID) -> Bool
     ) throws(MultistreamError) -> Step {
         var send: [UInt8] = []
+        guard let selected = try receive(&input, into: &send, isSupported: isSupported) else {
+            return .needMore(send: send)
+        }
+        return .selected(selected, send: send)
+    }
+
+    /// Like ``receive(_:isSupported:)``, with what to send behind what is in `send` already.
+    ///
+    /// - Returns: the protocol that was selected, or nil when more input is needed.
+    mutating func receive(
+        _ input: inout ArraySlice<UInt8>, into send: inout [UInt8], isSupported: (ProtocolID) -> Bool
+    ) throws(MultistreamError) -> ProtocolID? {
+        let start = send.count
         do {
-            guard let selected = try advance(&input, &send, isSupported) else { return .needMore(send: send) }
-            return .selected(selected, send: send)
+            return try advance(&input, &send, isSupported)
         } catch {
             state = .failed(error)
-            guard send.hasSuffix(MultistreamMessage.notAvailable) else { throw error }
-            return .needMore(send: send)
+            guard send[start...].hasSuffix(MultistreamMessage.notAvailable) else { throw error }
+            return nil
         }
     }
 
@@ -67,7 +79,10 @@ public struct MultistreamListener: Sendable, Hashable {
             switch state {
             case .awaitingHeader:
                 guard try MultistreamMessage.readHeader(&input, limit: limits.maximumMessageLength) else { return nil }
-                if owesHeader { send.append(contentsOf: MultistreamMessage.header) }
+                if owesHeader {
+                    send.reserveCapacity(MultistreamMessage.usualFlight)
+                    send.append(contentsOf: MultistreamMessage.header)
+                }
                 owesHeader = false
                 state = .awaitingProposal(refused: 0)
             case .awaitingProposal(let refused):

@@ -76,6 +76,9 @@ enum MultistreamMessage {
     static let header = encoded(headerText)
     /// "Not available": the refusal of one proposal.
     static let notAvailable = encoded("na")
+    /// Room for what either side sends when a labelled stream is opened, unless the protocol's name is very long: two
+    /// headers, the name of the migration protocol, a label and that name. Made once, it isn't made piece by piece.
+    static let usualFlight = 128
 
     static func encoded(_ text: String) -> [UInt8] {
         var bytes: [UInt8] = []
@@ -110,13 +113,17 @@ enum MultistreamMessage {
     /// Like ``read(_:limit:)``, as text.
     static func readText(_ input: inout ArraySlice<UInt8>, limit: Int) throws(MultistreamError) -> String? {
         guard let bytes = try read(&input, limit: limit) else { return nil }
+        return try text(bytes)
+    }
+
+    static func text(_ bytes: ArraySlice<UInt8>) throws(MultistreamError) -> String {
         guard let text = String(validating: bytes, as: UTF8.self) else { throw .invalidText }
         return text
     }
 
     /// Takes the header from the front of `input`; false when it isn't all there.
     static func readHeader(_ input: inout ArraySlice<UInt8>, limit: Int) throws(MultistreamError) -> Bool {
-        if input.starts(with: header) {
+        if input.span.extracting(first: header.count).isEqual(to: header.span) {
             input.removeFirst(header.count)
             return true
         }
@@ -125,8 +132,8 @@ enum MultistreamMessage {
     }
 }
 
-extension [UInt8] {
+extension ArraySlice<UInt8> {
     func hasSuffix(_ other: [UInt8]) -> Bool {
-        suffix(other.count).elementsEqual(other)
+        span.extracting(last: other.count).isEqual(to: other.span)
     }
 }

@@ -97,25 +97,22 @@ public struct InboundStreamNegotiation: Sendable, Hashable {
         _ isSupported: (ProtocolID) -> Bool
     ) throws(StreamNegotiationError) -> Step? {
         var listener = listener
-        let step: MultistreamListener.Step
+        let selected: ProtocolID?
         do {
-            step = try listener.receive(&input) { id in
+            selected = try listener.receive(&input, into: &send) { id in
                 MigrationDialect(id) == nil ? isSupported(id) : migrationEnabled
             }
         } catch { throw .negotiation(error) }
-        switch step {
-        case .needMore(let answers):
+        guard let selected else {
             state = .outer(listener)
-            return .needMore(send: send + answers)
-        case .selected(let id, let answers):
-            send += answers
-            if let dialect = MigrationDialect(id) {
-                state = .message(dialect)
-                return nil
-            }
-            state = .ended
-            return .ready(id, label: nil, send: send)
+            return .needMore(send: send)
         }
+        if let dialect = MigrationDialect(selected) {
+            state = .message(dialect)
+            return nil
+        }
+        state = .ended
+        return .ready(selected, label: nil, send: send)
     }
 
     private mutating func receiveMessage(
@@ -145,21 +142,19 @@ public struct InboundStreamNegotiation: Sendable, Hashable {
     ) throws(StreamNegotiationError) -> Step? {
         var listener = listener
         var nested = false
-        let step: MultistreamListener.Step
+        let selected: ProtocolID?
         do {
-            step = try listener.receive(&input) { id in
+            selected = try listener.receive(&input, into: &send) { id in
                 nested = nested || MigrationDialect(id) != nil
                 return !nested && isSupported(id)
             }
         } catch { throw nested ? .nestedMigration : .negotiation(error) }
         guard !nested else { throw .nestedMigration }
-        switch step {
-        case .needMore(let answers):
+        guard let selected else {
             state = .inner(listener, label: label)
-            return .needMore(send: send + answers)
-        case .selected(let id, let answers):
-            state = .ended
-            return .ready(id, label: label, send: send + answers)
+            return .needMore(send: send)
         }
+        state = .ended
+        return .ready(selected, label: label, send: send)
     }
 }

@@ -29,16 +29,30 @@ public struct OutboundStreamNegotiation: Sendable, Hashable {
 
     private enum State: Hashable {
         case idle(Intent)
-        case migration(MultistreamDialer, then: Inner)
+        case migration(Migration)
         case inner(Inner)
         case ended(accepted: Bool)
         case failed(StreamNegotiationError)
+    }
+
+    /// The negotiation of the migration protocol, and what follows it. Not a tuple: to copy one of this kind asks the
+    /// runtime for its type, and negotiations are copied often.
+    private struct Migration: Hashable {
+        var dialer: MultistreamDialer
+        let inner: Inner
     }
 
     /// What follows the migration protocol's negotiation; for a plain stream it is all there is.
     private enum Inner: Hashable {
         case application(MultistreamDialer)
         case answer
+
+        var canSendApplicationData: Bool {
+            switch self {
+            case .application(let dialer): dialer.canSendApplicationData
+            case .answer: false
+            }
+        }
     }
 
     private var state: State
@@ -58,10 +72,10 @@ public struct OutboundStreamNegotiation: Sendable, Hashable {
     /// otherwise once the peer took one, and on a target once it accepted.
     public var canSendApplicationData: Bool {
         switch state {
-        case .migration(_, then: .application(let dialer)), .inner(.application(let dialer)):
-            dialer.canSendApplicationData
+        case .migration(let migration): migration.inner.canSendApplicationData
+        case .inner(let inner): inner.canSendApplicationData
         case .ended(let accepted): accepted
-        case .idle, .migration(_, then: .answer), .inner(.answer), .failed: false
+        case .idle, .failed: false
         }
     }
 
@@ -77,14 +91,16 @@ public struct OutboundStreamNegotiation: Sendable, Hashable {
         case .labelled(let id, let protocols):
             var outer = dialer(for: [dialect.protocolID])
             var inner = dialer(for: protocols)
-            let label = StreamMigrationMessage.label(id: id).encodedDelimited()
-            let flight = outer.start() + label + inner.start()
-            state = .migration(outer, then: .application(inner))
+            var flight = outer.start()
+            flight += StreamMigrationMessage.label(id: id).encodedDelimited()
+            inner.start(into: &flight)
+            state = .migration(Migration(dialer: outer, inner: .application(inner)))
             return flight
         case .target(let id, let from):
             var outer = dialer(for: [dialect.protocolID])
-            let flight = outer.start() + StreamMigrationMessage.migrate(id: id, from: from).encodedDelimited()
-            state = .migration(outer, then: .answer)
+            var flight = outer.start()
+            flight += StreamMigrationMessage.migrate(id: id, from: from).encodedDelimited()
+            state = .migration(Migration(dialer: outer, inner: .answer))
             return flight
         }
     }
@@ -106,17 +122,17 @@ public struct OutboundStreamNegotiation: Sendable, Hashable {
     private mutating func advance(_ input: inout ArraySlice<UInt8>) throws(StreamNegotiationError) -> Step {
         while true {
             switch state {
-            case .migration(var dialer, let inner):
+            case .migration(var migration):
                 let step: MultistreamDialer.Step
-                do { step = try dialer.receive(&input) } catch {
+                do { step = try migration.dialer.receive(&input) } catch {
                     guard case .refused = error else { throw .negotiation(error) }
                     throw .migrationRefused
                 }
                 guard case .selected = step else {
-                    state = .migration(dialer, then: inner)
+                    state = .migration(migration)
                     return .needMore(send: [])
                 }
-                state = .inner(inner)
+                state = .inner(migration.inner)
             case .inner(.application(var dialer)):
                 return try receiveChoice(&dialer, &input)
             case .inner(.answer):
