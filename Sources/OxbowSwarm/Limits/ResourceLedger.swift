@@ -8,7 +8,8 @@ public import OxbowCore
 /// number of its own; a release gives back exactly what is booked under that number. A *stream* is one of a connection's
 /// multiplexer: one that is moving is two for as long as it has two, each in the books of its connection (SM-F10).
 ///
-/// Everything takes constant time. The tables hold what is open and nothing else.
+/// Everything takes constant time. The tables hold what is open and, for as long as a connection is, the few scopes that
+/// its next stream needs.
 public struct ResourceLedger: Sendable {
     struct Connection: Sendable {
         let direction: ResourceDirection
@@ -19,12 +20,28 @@ public struct ResourceLedger: Sendable {
         /// Until the peer is authenticated; then those of blocks of addresses are all that is left here.
         var transient: [ScopeTable.Slot]
         var addresses: [ScopeTable.Slot]
-        var peer: (id: PeerID, slot: ScopeTable.Slot)?
+        var peer: Peer?
         /// What the connection itself uses: its place and its memory, without its streams'.
         var used: ResourceUsage
 
         var slots: [ScopeTable.Slot] {
             [root, own] + transient + addresses + (peer.map { [$0.slot] } ?? [])
+        }
+
+        /// Whose it is, and what it keeps for its streams, so that most of them need no look-up. Nothing of its own is
+        /// booked there, but for the scope of the peer.
+        struct Peer: Sendable {
+            let id: PeerID
+            let slot: ScopeTable.Slot
+            /// For streams while it is unknown what they are for.
+            let unknown: StageSlots
+            /// Of the protocol that its last stream was for: the next is likely for the same.
+            var recent: Recent?
+        }
+
+        struct Recent: Sendable {
+            let protocolID: ProtocolID
+            let stage: StageSlots
         }
     }
 
@@ -56,7 +73,7 @@ public struct ResourceLedger: Sendable {
     public var connectionCount: Int { connections.count }
     /// Streams in the books.
     public var streamCount: Int { streams.count }
-    /// Scopes that something is booked in; 0 when nothing is open.
+    /// Scopes that something is booked in, or that a connection keeps for its streams; 0 when nothing is open.
     public var scopeCount: Int { table.count }
 
     /// What is booked in a scope.
@@ -125,8 +142,11 @@ public struct ResourceLedger: Sendable {
             table.letGo(added)
             throw refusal
         }
+        let unknown = StageSlots(
+            ofAll: table.hold(.transient, limits.transient),
+            ofPeer: table.hold(.negotiations(peer), limits.negotiations))
         entry.transient = []
-        entry.peer = (peer, slot)
+        entry.peer = Connection.Peer(id: peer, slot: slot, unknown: unknown)
         table.add(entry.used, to: added)
         table.subtract(entry.used, from: removed)
         table.letGo(removed)
@@ -139,6 +159,9 @@ public struct ResourceLedger: Sendable {
         guard let entry = connections.removeValue(forKey: number) else { return }
         table.subtract(entry.used, from: entry.slots)
         table.letGo(entry.slots)
+        guard let peer = entry.peer else { return }
+        table.letGo(peer.unknown)
+        if let recent = peer.recent { table.letGo(recent.stage) }
     }
 
     // MARK: Memory

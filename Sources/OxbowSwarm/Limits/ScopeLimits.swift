@@ -47,11 +47,20 @@ public struct ScopeLimits: Hashable, Sendable {
 
     /// What would be too much if `request` came on top of what is used; nil when it fits.
     func exceeded(by request: ResourceUsage, over used: ResourceUsage) -> Resource? {
-        for resource in Resource.allCases {
-            let wanted = request[resource]
-            // A difference of counts that aren't negative can't overflow, as a sum could.
-            if wanted > 0, wanted > self[resource] - used[resource] { return resource }
+        // A difference of counts that aren't negative can't overflow, as a sum could.
+        func isOver(_ wanted: Int, _ limit: Int, _ used: Int) -> Bool { wanted > 0 && wanted > limit - used }
+        // In the order of Resource.allCases, and written out: each stream is judged by the limits of five scopes.
+        if isOver(request.inboundConnections, inboundConnections, used.inboundConnections) {
+            return .inboundConnections
         }
+        if isOver(request.outboundConnections, outboundConnections, used.outboundConnections) {
+            return .outboundConnections
+        }
+        if isOver(request.connections, connections, used.connections) { return .connections }
+        if isOver(request.inboundStreams, inboundStreams, used.inboundStreams) { return .inboundStreams }
+        if isOver(request.outboundStreams, outboundStreams, used.outboundStreams) { return .outboundStreams }
+        if isOver(request.streams, streams, used.streams) { return .streams }
+        if isOver(request.memory, memory, used.memory) { return .memory }
         return nil
     }
 

@@ -56,6 +56,12 @@ struct ScopeTable: Sendable {
         return slot
     }
 
+    /// Holds both scopes of a stage once more, which are held already.
+    mutating func hold(_ stage: StageSlots) -> StageSlots {
+        for slot in stage { entries[slot].holders += 1 }
+        return stage
+    }
+
     /// Lets go of scopes; one that nobody holds is forgotten.
     mutating func letGo(_ held: some Sequence<Slot>) {
         for slot in held {
@@ -72,8 +78,8 @@ struct ScopeTable: Sendable {
     /// The first refusal of `request` by one of the scopes; nil when it fits into all of them.
     func refusal(of request: ResourceUsage, by held: some Sequence<Slot>) -> ResourceRefusal? {
         for slot in held {
+            guard let resource = entries[slot].limits.exceeded(by: request, over: entries[slot].used) else { continue }
             let entry = entries[slot]
-            guard let resource = entry.limits.exceeded(by: request, over: entry.used) else { continue }
             return ResourceRefusal(
                 scope: entry.scope, resource: resource, limit: entry.limits[resource], used: entry.used[resource],
                 requested: request[resource])

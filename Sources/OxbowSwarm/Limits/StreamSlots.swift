@@ -5,26 +5,16 @@ struct StreamSlots: RandomAccessCollection, Sendable {
     private let rootSlot: Int32
     private let connectionSlot: Int32
     private let peerSlot: Int32
-    private var stageSlots: (Int32, Int32)
+    /// The transient scopes, later those of the protocol.
+    var stage: StageSlots
 
-    /// - Parameter stage: the transient scopes, later those of the protocol.
-    init(
-        root: ScopeTable.Slot, connection: ScopeTable.Slot, peer: ScopeTable.Slot,
-        stage: (ScopeTable.Slot, ScopeTable.Slot)
-    ) {
+    init(root: ScopeTable.Slot, connection: ScopeTable.Slot, peer: ScopeTable.Slot, stage: StageSlots) {
         (rootSlot, connectionSlot, peerSlot) = (Int32(root), Int32(connection), Int32(peer))
-        stageSlots = (Int32(stage.0), Int32(stage.1))
+        self.stage = stage
     }
 
+    var connection: ScopeTable.Slot { Int(connectionSlot) }
     var peer: ScopeTable.Slot { Int(peerSlot) }
-
-    var stage: (ScopeTable.Slot, ScopeTable.Slot) {
-        get { (Int(stageSlots.0), Int(stageSlots.1)) }
-        set { stageSlots = (Int32(newValue.0), Int32(newValue.1)) }
-    }
-
-    /// Those of ``stage`` alone.
-    var ofStage: SubSequence { self[3...] }
 
     var startIndex: Int { 0 }
     var endIndex: Int { 5 }
@@ -34,9 +24,31 @@ struct StreamSlots: RandomAccessCollection, Sendable {
         case 0: Int(rootSlot)
         case 1: Int(connectionSlot)
         case 2: Int(peerSlot)
-        case 3: Int(stageSlots.0)
-        case 4: Int(stageSlots.1)
+        case 3: stage[0]
+        case 4: stage[1]
         default: preconditionFailure("a stream counts in five scopes")
+        }
+    }
+}
+
+/// The slots of the two scopes that a stream counts in for what it is for, or for that being unknown: that of all peers
+/// and that of its peer alone.
+struct StageSlots: RandomAccessCollection, Hashable, Sendable {
+    private let ofAll: Int32
+    private let ofPeer: Int32
+
+    init(ofAll: ScopeTable.Slot, ofPeer: ScopeTable.Slot) {
+        (self.ofAll, self.ofPeer) = (Int32(ofAll), Int32(ofPeer))
+    }
+
+    var startIndex: Int { 0 }
+    var endIndex: Int { 2 }
+
+    subscript(position: Int) -> ScopeTable.Slot {
+        switch position {
+        case 0: Int(ofAll)
+        case 1: Int(ofPeer)
+        default: preconditionFailure("a stage has two scopes")
         }
     }
 }

@@ -259,6 +259,45 @@ import Testing
         #expect(ledger.scopeCount == 0)
     }
 
+    @Test("A connection keeps the scopes of its last stream's protocol, not of all that it had streams for")
+    func keptScopes() throws {
+        var ledger = ledger { _ in }
+        try ledger.open(connection: 0, .inbound)
+        try ledger.authenticated(connection: 0, as: testPeer(0))
+        var counts: Set<Int> = []
+        for number in 0..<20 as Range<UInt64> {
+            let name = try #require(ProtocolID("/protocol/\(number)"))
+            try ledger.open(stream: number, .inbound, on: 0, for: number % 2 == 0 ? name : nil)
+            try ledger.assign(stream: number, to: name)
+            #expect(ledger.used(.protocolOfPeer(name, testPeer(0))).streams == 1)
+            ledger.close(stream: number)
+            #expect(ledger.used(.protocol(name)).isZero && ledger.used(.protocolOfPeer(name, testPeer(0))).isZero)
+            counts.insert(ledger.scopeCount)
+        }
+        #expect(counts.count == 1, "no scope is left behind")
+        ledger.close(connection: 0)
+        #expect(ledger.scopeCount == 0)
+    }
+
+    @Test("A stream stays its peer's when another peer's connection has the number of the stream's own by now")
+    func usedNumber() throws {
+        var ledger = ledger { _ in }
+        for peer in 0..<2 {
+            try ledger.open(connection: 0, .inbound)
+            try ledger.authenticated(connection: 0, as: testPeer(peer))
+            try ledger.open(stream: UInt64(peer), .inbound, on: 0)
+            if peer == 0 { ledger.close(connection: 0) }
+        }
+        try ledger.assign(stream: 1, to: Self.echo)
+        try ledger.assign(stream: 0, to: Self.echo)
+        for peer in 0..<2 { #expect(ledger.used(.protocolOfPeer(Self.echo, testPeer(peer))).streams == 1) }
+        try ledger.open(stream: 2, .inbound, on: 0, for: Self.echo)
+        #expect(ledger.used(.protocolOfPeer(Self.echo, testPeer(1))).streams == 2)
+        ledger.close(connection: 0)
+        for number in 0..<3 as Range<UInt64> { ledger.close(stream: number) }
+        #expect(ledger.scopeCount == 0)
+    }
+
     @Test("A refusal says whose limit it is, how much is used, and which setting raises it")
     func words() throws {
         var ledger = ledger { $0.peer.connections = 0 }
