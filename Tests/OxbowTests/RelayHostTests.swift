@@ -64,6 +64,27 @@ import Testing
         }
     }
 
+    @Test("Far more than any window goes one way through the relay", arguments: [false, true])
+    func carriesMuch(onEventLoop: Bool) async throws {
+        let sink: ProtocolID = "/sink/1.0.0"
+        try await withRelay(limit: nil) { _, listener, dialer, circuits in
+            listener.handle(sink, onEventLoop: onEventLoop) { stream in
+                var count = 0
+                for try await bytes in stream.inbound { count += bytes.readableBytes }
+                try await stream.outbound.write(ByteBuffer(integer: UInt64(count)))
+                stream.outbound.finish()
+            }
+            let peer = try await dialer.connect(to: listener.id, at: circuits)
+            try await peer.withStream([sink]) { stream in
+                let (piece, pieces) = (ByteBuffer(repeating: 7, count: 65_536), 512)
+                for _ in 0..<pieces { try await stream.outbound.write(piece) }
+                stream.outbound.finish()
+                let count = try await stream.read(exactly: 8)?.getInteger(at: 0, as: UInt64.self)
+                #expect(count == UInt64(pieces * piece.readableBytes))
+            }
+        }
+    }
+
     @Test("A stream that can't leave a limited connection isn't opened there without a permission")
     func needsPermission() async throws {
         try await withRelay(limit: CircuitLimit(bytes: 128 << 10)) { _, listener, dialer, circuits in

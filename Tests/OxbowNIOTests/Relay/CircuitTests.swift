@@ -27,6 +27,20 @@ import Testing
         scene.end()
     }
 
+    @Test("Much more than any window goes through the relay as fast as it is written")
+    func carriesMuch() throws {
+        let scene = RelayScene()
+        let circuit = try scene.connected()
+        var served: SimulatedStream?
+        scene.target.serve(bulk) { served = $0 }
+        let stream = scene.dialer.open([bulk], to: scene.target, on: circuit)
+        let count = 24 << 20
+        stream.send(count, chunk: 1 << 20, each: .milliseconds(1))
+        scene.world.run(for: .seconds(20))
+        #expect(served?.received.readableBytes == count)
+        scene.end()
+    }
+
     @Test("Half-close goes through the relay, either way", arguments: [true, false])
     func halfCloses(targetFirst: Bool) throws {
         let scene = RelayScene()
