@@ -60,12 +60,15 @@ final class CircuitTransport: ByteTransport, @unchecked Sendable {
 
     private func awaitRoom() {
         guard !isAwaitingRoom else { return }
-        isAwaitingRoom = !circuit.stream.hasRoom { [self] in
-            eventLoop.execute {
-                self.isAwaitingRoom = false
-                if !self.isClosing { self.delegate?.transportBecameWritable(self) }
-            }
-        }
+        isAwaitingRoom = !circuit.stream.hasRoom { [self] in eventLoop.execute { self.roomAppeared() } }
+    }
+
+    private func roomAppeared() {
+        isAwaitingRoom = false
+        guard !isClosing else { return }
+        // What was written since the room appeared may have used it up: then it is the next that is told of.
+        awaitRoom()
+        if !isAwaitingRoom { delegate?.transportBecameWritable(self) }
     }
 
     func setReading(_ isOn: Bool) {
