@@ -163,7 +163,9 @@ private struct AddressBookScene {
         }
         try require(source == peer && connections[peer, default: 0] > 0, "records are taken from their connected peer")
         try require(record.envelope.count <= Self.configuration.maximumEnvelope, "envelopes are bounded")
-        try require(before.map { $0.sequence < record.sequence } ?? true, "a record is replaced by a later one only")
+        try require(
+            before.map { $0.sequence < record.sequence || $0 == record } ?? true,
+            "a record is replaced by a later one only")
     }
 
     private func check() throws(FuzzFailure) {
