@@ -115,8 +115,10 @@ adversary: bootstrap $(OXBOW) $(OXBOW_INTEROP) ## Attack oxbow on real sockets w
 		$(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)
 
 .PHONY: bench
-bench: bootstrap ## Measure speed beside references in the same run: SECONDS=per measurement
-	@Benchmarks/run $(if $(SECONDS),--seconds $(SECONDS)) $(JSON_FLAG)
+bench: bootstrap ## Measure speed beside references in the same run: QUICK=1, SECONDS=per figure RUNS=3 ONLY=regex WRITE=1 for table and plot
+	@Benchmarks/run $(if $(QUICK),--seconds 1) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only '$(ONLY)') \
+		$(if $(WRITE),--results Benchmarks/.build/results.json) $(JSON_FLAG)
+	$(if $(WRITE),@Benchmarks/render Benchmarks/.build/results.json)
 
 .PHONY: bench-counts
 bench-counts: ## Count instructions and allocations of hot paths, and compare with Benchmarks/counts.txt: ONLY='noise.*', WRITE=1

@@ -30,3 +30,18 @@ enum Machine {
         (try? String(contentsOfFile: path, encoding: .utf8))?.split(separator: "\n") ?? []
     }
 }
+
+extension Machine {
+    /// Raises how many files this process may have open as far as it may.
+    ///
+    /// - Returns: how many that are.
+    @discardableResult
+    static func raiseFileLimit() -> Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1_024 }
+        var wanted = limit
+        wanted.rlim_cur = limit.rlim_max
+        if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &wanted) == 0 { limit = wanted }
+        return Int(clamping: limit.rlim_cur)
+    }
+}

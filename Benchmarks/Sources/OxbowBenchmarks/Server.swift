@@ -24,23 +24,93 @@ extension HostConfiguration {
         configuration.maximumWaitingStreams = 20_000
         return configuration
     }
+
+    /// The same for crowds: streams by the hundred thousand, and as many of them that move at once.
+    static func forCrowds(_ security: [SecurityProtocol]) -> HostConfiguration {
+        var configuration = forBenchmarks(security)
+        configuration.swarm.muxer.maximumInboundStreams = 1_000_000
+        configuration.swarm.muxer.maximumOutboundStreams = 1_000_000
+        configuration.swarm.migration.maximumStreams = 1_000_000
+        configuration.swarm.migration.maximumConcurrent = 100_000
+        configuration.maximumWaitingStreams = 1_000_000
+        return configuration
+    }
+
+    /// The same for a relay, and for those who meet through it: nothing is bounded, and nobody leaves it by himself.
+    static func forRelays(_ security: [SecurityProtocol], isRelay: Bool) -> HostConfiguration {
+        var configuration = forBenchmarks(security)
+        configuration.swarm.holePunch.isEnabled = false
+        configuration.swarm.policy = .manual
+        guard isRelay else { return configuration }
+        configuration.swarm.reachability.known = .public
+        var relay = RelayServerConfiguration()
+        relay.limit = nil
+        configuration.swarm.relayServer = relay
+        return configuration
+    }
+}
+
+/// What the second process is.
+struct ServerRole {
+    /// For crowds: larger bounds, and four addresses, each of which has all ports of a dialer's.
+    var isForCrowds = false
+    /// A relay, that besides forwards plain TCP to this port of this machine.
+    var relayPort: Int?
+    /// Listens through this relay.
+    var relay: Multiaddr?
+
+    init() {}
+
+    init(_ arguments: some Sequence<String>) throws {
+        var iterator = arguments.makeIterator()
+        while let name = iterator.next() {
+            switch name {
+            case "--crowd": isForCrowds = true
+            case "--relay": relayPort = iterator.next().flatMap(Int.init)
+            case "--through": relay = try iterator.next().map { try Multiaddr($0) }
+            default: throw Failure("unknown option of a server: \(name)")
+            }
+        }
+    }
+
+    var arguments: [String] {
+        (isForCrowds ? ["--crowd"] : []) + (relayPort.map { ["--relay", "\($0)"] } ?? [])
+            + (relay.map { ["--through", "\($0)"] } ?? [])
+    }
+
+    fileprivate var configuration: HostConfiguration {
+        let both: [SecurityProtocol] = [.noise, .tls]
+        if isForCrowds { return .forCrowds(both) }
+        return relayPort == nil && relay == nil ? .forBenchmarks(both) : .forRelays(both, isRelay: relayPort != nil)
+    }
+
+    fileprivate func listenAddresses() throws -> [Multiaddr] {
+        if let relay { return [try Multiaddr("\(relay)/p2p-circuit")] }
+        return try (1...(isForCrowds ? 4 : 1)).map { try Multiaddr("/ip4/127.0.0.\($0)/tcp/0") }
+    }
 }
 
 enum Server {
-    static func run() async throws {
-        let configuration = HostConfiguration.forBenchmarks([.noise, .tls])
-        try await withHost(identity: .generate(.ed25519), configuration: configuration) { host in
+    static func run(_ role: ServerRole) async throws {
+        Machine.raiseFileLimit()
+        try await withHost(identity: .generate(.ed25519), configuration: role.configuration) { host in
             host.handle(BenchProtocol.sink, onEventLoop: true, sink)
             host.handle(BenchProtocol.source, onEventLoop: true, source)
             host.handle(BenchProtocol.echo, onEventLoop: true) { stream in
                 for try await bytes in stream.inbound { try await stream.outbound.write(bytes) }
                 stream.outbound.finish()
             }
-            let plain = try await PlainServer.start()
-            guard let address = try await host.listen(on: Multiaddr("/ip4/127.0.0.1/tcp/0")).first else {
-                throw Failure("nothing to listen on")
+            let plain: Int
+            if let port = role.relayPort {
+                plain = try await PlainRelay.start(to: port)
+            } else {
+                plain = try await PlainServer.start()
             }
-            FileHandle.standardOutput.write(Data("\(host.id) \(address) \(plain)\n".utf8))
+            var addresses: [Multiaddr] = []
+            for address in try role.listenAddresses() { addresses += try await host.listen(on: address) }
+            guard !addresses.isEmpty else { throw Failure("nothing to listen on") }
+            let words = ["\(host.id)", "\(plain)"] + addresses.map { "\($0)" }
+            FileHandle.standardOutput.write(Data((words.joined(separator: " ") + "\n").utf8))
             await endOfInput()
         }
     }
@@ -68,7 +138,7 @@ enum Server {
     }
 
     /// Waits for the end of the standard input on a thread of its own.
-    private static func endOfInput() async {
+    static func endOfInput() async {
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             Thread.detachNewThread {
                 while !FileHandle.standardInput.availableData.isEmpty {}
