@@ -56,7 +56,7 @@ class Results:
 
     def is_reference(self, figure: Figure) -> bool:
         """Whether a figure is there for others to be put in relation to, or bounds them."""
-        return figure.key.startswith("aead.") or ".nio" in figure.key
+        return figure.key.startswith(("aead.", "peers.go.", "peers.py.")) or ".nio" in figure.key
 
     @property
     def groups(self) -> dict[str, list[Figure]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import unittest
 import xml.etree.ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Benchmarks"))
@@ -38,6 +39,12 @@ class ResultsTests(unittest.TestCase):
         self.assertIn("dial & godial & go", texts)
         widths = [float(bar.get("width", "0")) for bar in tree.iter("{http://www.w3.org/2000/svg}rect")][-2:]
         self.assertAlmostEqual(widths[0], 2 * widths[1], delta=0.2)
+
+    def test_peers_of_others_are_references_and_ours_is_not(self) -> None:
+        results = self.results()
+        keys = ("peers.go.noise.up", "peers.py.tls.dials", "peers.oxbow.noise.up", "dials.nio", "dials.noise")
+        is_reference = [results.is_reference(replace(results.figures[0], key=key)) for key in keys]
+        self.assertEqual(is_reference, [True, True, False, True, False])
 
     def test_something_else_is_refused(self) -> None:
         for other in ([], {"command": "test"}, {"command": "bench"}, {"command": "bench", "figures": [{"key": "x"}]}):

@@ -42,13 +42,23 @@ final class ChildProcess {
     private var read = Data()
     private var isStopped = false
 
-    init(_ program: URL, _ arguments: [String], environment: [String: String]? = nil) throws {
+    /// - Parameter isQuiet: Whether nobody sees its standard error, which is this one's otherwise.
+    init(_ program: URL, _ arguments: [String], isQuiet: Bool = false) throws {
         process.executableURL = program
         process.arguments = arguments
-        if let environment { process.environment = environment }
         process.standardInput = input
         process.standardOutput = output
-        try process.run()
+        if isQuiet { process.standardError = FileHandle.nullDevice }
+        try Self.withoutBlockedSignals { try process.run() }
+    }
+
+    /// A process begins with the signal mask of the thread that starts it. Those of tasks block nearly all of them, SIGTERM too.
+    private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
+        var (none, before) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try body()
     }
 
     deinit { stop() }
@@ -66,6 +76,13 @@ final class ChildProcess {
             let more = output.fileHandleForReading.availableData
             guard !more.isEmpty else { return nil }
             read += more
+        }
+    }
+
+    /// Reads on, and away: a process whose output nobody takes stands still at last.
+    func drain() {
+        output.fileHandleForReading.readabilityHandler = { handle in
+            if handle.availableData.isEmpty { handle.readabilityHandler = nil }
         }
     }
 

@@ -37,14 +37,15 @@ enum Dials {
             report.add(plain, rate)
         }
     }
+}
 
-    private static func perSecond(_ time: Duration, _ body: () async throws -> Void) async throws -> Double {
-        let start = ContinuousClock.now
-        var count = 0
-        while start.duration(to: .now) < time {
-            try await body()
-            count += 1
-        }
-        return Double(count) / (start.duration(to: .now) / .seconds(1))
+/// How often `body` runs in a second, one by one.
+func perSecond(_ time: Duration, _ body: () async throws -> Void) async throws -> Double {
+    let start = ContinuousClock.now
+    var count = 0
+    while start.duration(to: .now) < time {
+        try await body()
+        count += 1
     }
+    return Double(count) / (start.duration(to: .now) / .seconds(1))
 }

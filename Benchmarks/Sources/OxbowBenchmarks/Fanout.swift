@@ -30,8 +30,8 @@ enum Fanout {
         for size in writes {
             let reference = figure(plainWrites: size)
             if options.wants(reference) {
-                let rate = try await PlainWriter.throughput(
-                    writes: size, to: child.plainPort, for: options.shortDuration)
+                let rate = try await PlainClient.throughput(
+                    .none, writes: size, to: child.plainPort, for: options.shortDuration)
                 report.add(reference, rate)
             }
             for count in [1, crowd] {

@@ -10,6 +10,7 @@ struct Figure: Hashable, Sendable {
         case roundTrips = "Round trip"
         case opens = "Opening streams"
         case dials = "Dialling"
+        case peers = "Beside other peers"
         case memory = "Memory"
     }
 
@@ -78,52 +79,8 @@ extension Figure {
     static let plainRoundTrip = Figure(
         "roundtrip.nio.median", .roundTrips, "round trip, NIO TCP echo, 32 bytes, median", "µs")
 
-    static let noiseRoundTrip = Figure(
-        "roundtrip.noise.median", .roundTrips, "round trip, open stream, Noise, median", "µs", per: plainRoundTrip)
-    static let noiseRoundTrip99 = Figure(
-        "roundtrip.noise.p99", .roundTrips, "round trip, open stream, Noise, p99", "µs", per: plainRoundTrip)
-    static let noiseRoundTripOnLoop = Figure(
-        "roundtrip.noise.loop.median", .roundTrips, "the same on the connection's loop, Noise, median", "µs",
-        per: plainRoundTrip)
-    static let noiseRoundTripOnLoop99 = Figure(
-        "roundtrip.noise.loop.p99", .roundTrips, "the same on the connection's loop, Noise, p99", "µs",
-        per: plainRoundTrip)
-    static let tlsRoundTrip = Figure(
-        "roundtrip.tls.median", .roundTrips, "round trip, open stream, TLS, median", "µs", per: plainRoundTrip)
-    static let tlsRoundTrip99 = Figure(
-        "roundtrip.tls.p99", .roundTrips, "round trip, open stream, TLS, p99", "µs", per: plainRoundTrip)
-    static let tlsRoundTripOnLoop = Figure(
-        "roundtrip.tls.loop.median", .roundTrips, "the same on the connection's loop, TLS, median", "µs",
-        per: plainRoundTrip)
-    static let tlsRoundTripOnLoop99 = Figure(
-        "roundtrip.tls.loop.p99", .roundTrips, "the same on the connection's loop, TLS, p99", "µs", per: plainRoundTrip)
+    // MARK: Dials
 
-    // MARK: Opens and dials
-
-    static let noiseOpens = Figure(
-        "opens.noise.sequential", .opens, "open + 32-byte echo, Noise, one by one", "/s")
-    static let noiseOpens16 = Figure(
-        "opens.noise.16", .opens, "open + 32-byte echo, Noise, 16 at once", "/s")
-    static let noiseOpensOnLoop = Figure(
-        "opens.noise.loop.sequential", .opens, "the same on the connection's loop, Noise, one by one", "/s")
-    static let noiseOpensOnLoop16 = Figure(
-        "opens.noise.loop.16", .opens, "the same on the connection's loop, Noise, 16 at once", "/s")
-    static let noiseEnds = Figure(
-        "opens.noise.end.sequential", .opens, "open + 32-byte echo, then its end, Noise, one by one", "/s")
-    static let noiseEnds16 = Figure(
-        "opens.noise.end.16", .opens, "open + 32-byte echo, then its end, Noise, 16 at once", "/s")
-    static let tlsOpens = Figure(
-        "opens.tls.sequential", .opens, "open + 32-byte echo, TLS, one by one", "/s")
-    static let tlsOpens16 = Figure(
-        "opens.tls.16", .opens, "open + 32-byte echo, TLS, 16 at once", "/s")
-    static let tlsOpensOnLoop = Figure(
-        "opens.tls.loop.sequential", .opens, "the same on the connection's loop, TLS, one by one", "/s")
-    static let tlsOpensOnLoop16 = Figure(
-        "opens.tls.loop.16", .opens, "the same on the connection's loop, TLS, 16 at once", "/s")
-    static let tlsEnds = Figure(
-        "opens.tls.end.sequential", .opens, "open + 32-byte echo, then its end, TLS, one by one", "/s")
-    static let tlsEnds16 = Figure(
-        "opens.tls.end.16", .opens, "open + 32-byte echo, then its end, TLS, 16 at once", "/s")
     static let plainDials = Figure("dials.nio", .dials, "TCP connect through NIO, 32-byte echo", "/s")
     static let noiseDials = Figure("dials.noise", .dials, "dial, Noise", "/s", per: plainDials)
     static let noiseDialsIdentified = Figure(

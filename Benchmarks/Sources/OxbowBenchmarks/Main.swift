@@ -43,6 +43,7 @@ enum Main {
         try await Dials.measure(options, report, child)
         try await Migrations.measure(options, report, child)
         try await Moves.measure(options, report)
+        try await Peers.measure(options, report, child)
         try await Memory.measure(options, report)
     }
 

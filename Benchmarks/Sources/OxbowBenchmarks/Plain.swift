@@ -59,12 +59,20 @@ final class PlainSender: ChannelInboundHandler, @unchecked Sendable {
     private let time: Duration
     private let result: EventLoopPromise<Double>
     private let plaintext = [UInt8](repeating: 0x5a, count: PlainTCP.frame)
-    private let bare = ByteBuffer(repeating: 0x5a, count: PlainTCP.frame)
+    private let bare: ByteBuffer
+    /// So that as much is flushed at once, however small the writes are.
+    private let framesPerFlush: Int
     private var start = ContinuousClock.now
     private var isOver = false
 
-    init(_ kind: PlainCipher, for time: Duration, result: EventLoopPromise<Double>) throws {
+    /// - Parameter size: The bytes of a write; encrypted frames have one size.
+    init(
+        _ kind: PlainCipher, writes size: Int = PlainTCP.frame, for time: Duration, result: EventLoopPromise<Double>
+    ) throws {
+        precondition(kind == .none || size == PlainTCP.frame, "the receiver knows one size of encrypted frames")
         cipher = try FrameCipher(kind)
+        bare = ByteBuffer(repeating: 0x5a, count: size)
+        framesPerFlush = max(1, PlainTCP.frame / size)
         (self.kind, self.time, self.result) = (kind, time, result)
     }
 
@@ -84,7 +92,8 @@ final class PlainSender: ChannelInboundHandler, @unchecked Sendable {
                 isOver = true
                 return context.close(mode: .output, promise: nil)
             }
-            context.writeAndFlush(wrapOutboundOut(nextFrame()), promise: nil)
+            for _ in 0..<framesPerFlush { context.write(wrapOutboundOut(nextFrame()), promise: nil) }
+            context.flush()
         }
     }
 
@@ -228,9 +237,11 @@ enum PlainClient {
     }
 
     /// - Returns: Gbit/s.
-    static func throughput(_ cipher: PlainCipher, to port: Int, for time: Duration) async throws -> Double {
+    static func throughput(
+        _ cipher: PlainCipher, writes size: Int = PlainTCP.frame, to port: Int, for time: Duration
+    ) async throws -> Double {
         let promise = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Double.self)
-        try await connect(to: port, try PlainSender(cipher, for: time, result: promise))
+        try await connect(to: port, try PlainSender(cipher, writes: size, for: time, result: promise))
         return try await promise.futureResult.get()
     }
 

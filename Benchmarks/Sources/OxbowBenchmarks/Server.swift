@@ -96,6 +96,7 @@ enum Server {
         try await withHost(identity: .generate(.ed25519), configuration: role.configuration) { host in
             host.handle(BenchProtocol.sink, onEventLoop: true, sink)
             host.handle(BenchProtocol.source, onEventLoop: true, source)
+            host.handle(Peers.transfer, onEventLoop: true, transfer)
             host.handle(BenchProtocol.echo, onEventLoop: true) { stream in
                 for try await bytes in stream.inbound { try await stream.outbound.write(bytes) }
                 stream.outbound.finish()
@@ -134,6 +135,17 @@ enum Server {
         guard let time = try await stream.read(exactly: 4)?.getInteger(at: 0, as: UInt32.self) else { return }
         let start = ContinuousClock.now
         while start.duration(to: .now) < .milliseconds(Int(time)) { try await stream.outbound.write(block) }
+        stream.outbound.finish()
+    }
+
+    private static func transfer(_ stream: Oxbow.Stream) async throws {
+        guard let head = try await stream.read(exactly: 16),
+            let (up, down) = head.getMultipleIntegers(at: 0, as: (UInt64, UInt64).self)
+        else { return }
+        var received: UInt64 = 0
+        var inbound = stream.inbound.makeAsyncIterator()
+        while received < up, let bytes = try await inbound.next() { received += UInt64(bytes.readableBytes) }
+        for _ in 0..<(Int(down) / block.readableBytes) { try await stream.outbound.write(block) }
         stream.outbound.finish()
     }
 

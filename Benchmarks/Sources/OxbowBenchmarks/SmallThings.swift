@@ -2,29 +2,49 @@ import Oxbow
 
 /// Round trips on an open stream, and streams that live for one echo.
 enum SmallThings {
-    /// The figures of one security protocol, as they are in the report.
+    /// The figures of one security protocol.
     private struct Figures {
         /// The median and the 99th percentile.
         let roundTrips, roundTripsOnLoop: (Figure, Figure)
         /// One by one, and sixteen at once.
         let opens, opensOnLoop, ends: (Figure, Figure)
+
+        /// - Parameters:
+        ///   - key: Stands in the figures' keys for the protocol.
+        ///   - name: What a reader knows it as.
+        init(_ key: String, _ name: String) {
+            func roundTrips(_ suffix: String, _ title: String) -> (Figure, Figure) {
+                func figure(_ part: String) -> Figure {
+                    Figure(
+                        "roundtrip.\(key)\(suffix).\(part)", .roundTrips, "\(title), \(name), \(part)", "µs",
+                        per: .plainRoundTrip)
+                }
+                return (figure("median"), figure("p99"))
+            }
+            func opens(_ suffix: String, _ title: String) -> (Figure, Figure) {
+                func figure(_ part: String, _ words: String) -> Figure {
+                    Figure("opens.\(key)\(suffix).\(part)", .opens, "\(title), \(name), \(words)", "/s")
+                }
+                return (figure("sequential", "one by one"), figure("16", "16 at once"))
+            }
+            self.roundTrips = roundTrips("", "round trip, open stream")
+            roundTripsOnLoop = roundTrips(".loop", "the same on the connection's loop")
+            self.opens = opens("", "open + 32-byte echo")
+            opensOnLoop = opens(".loop", "the same on the connection's loop")
+            ends = opens(".end", "open + 32-byte echo, then its end")
+        }
     }
 
-    private static let noise = Figures(
-        roundTrips: (.noiseRoundTrip, .noiseRoundTrip99),
-        roundTripsOnLoop: (.noiseRoundTripOnLoop, .noiseRoundTripOnLoop99), opens: (.noiseOpens, .noiseOpens16),
-        opensOnLoop: (.noiseOpensOnLoop, .noiseOpensOnLoop16), ends: (.noiseEnds, .noiseEnds16))
-    private static let tls = Figures(
-        roundTrips: (.tlsRoundTrip, .tlsRoundTrip99), roundTripsOnLoop: (.tlsRoundTripOnLoop, .tlsRoundTripOnLoop99),
-        opens: (.tlsOpens, .tlsOpens16), opensOnLoop: (.tlsOpensOnLoop, .tlsOpensOnLoop16),
-        ends: (.tlsEnds, .tlsEnds16))
+    private static let securities = [
+        (SecurityProtocol.noise, Figures("noise", "Noise")), (.tls, Figures("tls", "TLS")),
+    ]
 
     static func measure(_ options: Options, _ report: Report, _ child: Child) async throws {
         if options.wants(Figure.plainRoundTrip.rawValue) {
             let samples = try await PlainClient.roundTrips(to: child.plainPort, for: options.shortDuration)
             report.add(.plainRoundTrip, percentile(samples, 0.5))
         }
-        for (security, figures) in [(SecurityProtocol.noise, noise), (.tls, tls)] {
+        for (security, figures) in securities {
             try await Throughput.withPeer(child, security) { peer in
                 // An application's tasks run on the default executor; those that ask for it, on the connection's loop.
                 let loop = peer.connections.first?.taskExecutor
@@ -43,19 +63,24 @@ enum SmallThings {
     ) async throws {
         guard options.wants(figures.median.rawValue) else { return }
         let samples = try await withTaskExecutorPreference(executor) {
-            try await peer.withStream([BenchProtocol.echo]) { stream in
-                var samples: [Duration] = []
-                let begin = ContinuousClock.now
-                while begin.duration(to: .now) < options.shortDuration {
-                    let sent = ContinuousClock.now
-                    try await echo(on: stream)
-                    samples.append(sent.duration(to: .now))
-                }
-                return samples
-            }
+            try await roundTrips(peer, BenchProtocol.echo, for: options.shortDuration)
         }
         report.add(figures.median, percentile(samples, 0.5))
         report.add(figures.tail, percentile(samples, 0.99))
+    }
+
+    /// How long each of 32 bytes took to come back, on one stream.
+    static func roundTrips(_ peer: Peer, _ name: ProtocolID, for time: Duration) async throws -> [Duration] {
+        try await peer.withStream([name]) { stream in
+            var samples: [Duration] = []
+            let begin = ContinuousClock.now
+            while begin.duration(to: .now) < time {
+                let sent = ContinuousClock.now
+                try await echo(on: stream)
+                samples.append(sent.duration(to: .now))
+            }
+            return samples
+        }
     }
 
     /// How often `exchange` runs in a second, in one task and in sixteen.
@@ -102,7 +127,7 @@ enum SmallThings {
     }
 
     /// In microseconds.
-    private static func percentile(_ samples: [Duration], _ share: Double) -> Double {
+    static func percentile(_ samples: [Duration], _ share: Double) -> Double {
         let sorted = samples.sorted()
         guard !sorted.isEmpty else { return 0 }
         return sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))] / .microseconds(1)
