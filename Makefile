@@ -115,9 +115,9 @@ adversary: bootstrap $(OXBOW) $(OXBOW_INTEROP) ## Attack oxbow on real sockets w
 		$(if $(WRITE),--write '$(WRITE)') $(JSON_FLAG)
 
 .PHONY: bench
-bench: bootstrap ## Measure speed beside references in the same run: QUICK=1, SECONDS=per figure RUNS=3 ONLY=regex WRITE=1 for table and plot
+bench: bootstrap ## Measure speed beside references in the same run: QUICK=1, SECONDS=per figure RUNS=3 ONLY=regex AWAKE=1 without halted processors, WRITE=1 for table and plot
 	@Benchmarks/run $(if $(QUICK),--seconds 1) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only '$(ONLY)') \
-		$(if $(WRITE),--results Benchmarks/.build/results.json) $(JSON_FLAG)
+		$(if $(AWAKE),--awake) $(if $(WRITE),--results Benchmarks/.build/results.json) $(JSON_FLAG)
 	$(if $(WRITE),@Benchmarks/render Benchmarks/.build/results.json)
 
 .PHONY: bench-counts

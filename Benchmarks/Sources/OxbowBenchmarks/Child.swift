@@ -17,7 +17,7 @@ final class Child {
 
     init(_ role: ServerRole = ServerRole()) throws {
         process = try ChildProcess(
-            URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath(), [Self.command] + role.arguments)
+            .ownProgram, [Self.command] + role.arguments)
         guard let line = process.line() else { throw Failure("the server didn't start") }
         let words = line.split(separator: " ").map(String.init)
         guard words.count >= 3, let port = Int(words[1]) else { throw Failure("the server said: \(line)") }
@@ -92,4 +92,9 @@ final class ChildProcess {
         try? input.fileHandleForWriting.close()
         process.waitUntilExit()
     }
+}
+
+extension URL {
+    /// This program.
+    static let ownProgram = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
 }

@@ -46,22 +46,12 @@ extension Figure {
         per: plain)
     static let plainAES = Figure(
         "throughput.nio.aes256gcm", .throughput, "TCP through NIO, AES-256-GCM per frame", "Gbit/s", per: plain)
-    static let noiseUp = Figure("throughput.noise.up", .throughput, "one stream, Noise, up", "Gbit/s", per: plainChaCha)
-    static let noiseDown = Figure(
-        "throughput.noise.down", .throughput, "one stream, Noise, down", "Gbit/s", per: plainChaCha)
-    static let tlsUp = Figure("throughput.tls.up", .throughput, "one stream, TLS, up", "Gbit/s", per: plainAES)
-    static let tlsDown = Figure("throughput.tls.down", .throughput, "one stream, TLS, down", "Gbit/s", per: plainAES)
 
     // MARK: Processor time
 
     static let plainChaChaCPU = Figure(
         "cpu.nio.chacha20poly1305", .cpu, "CPU per GiB, both sides, NIO + ChaCha20-Poly1305", "s")
     static let plainAESCPU = Figure("cpu.nio.aes256gcm", .cpu, "CPU per GiB, both sides, NIO + AES-256-GCM", "s")
-    static let noiseUpCPU = Figure("cpu.noise.up", .cpu, "CPU per GiB, both sides, Noise, up", "s", per: plainChaChaCPU)
-    static let noiseDownCPU = Figure(
-        "cpu.noise.down", .cpu, "CPU per GiB, both sides, Noise, down", "s", per: plainChaChaCPU)
-    static let tlsUpCPU = Figure("cpu.tls.up", .cpu, "CPU per GiB, both sides, TLS, up", "s", per: plainAESCPU)
-    static let tlsDownCPU = Figure("cpu.tls.down", .cpu, "CPU per GiB, both sides, TLS, down", "s", per: plainAESCPU)
 
     // MARK: Migration
 

@@ -9,6 +9,7 @@ enum Main {
             switch arguments.first {
             case Child.command: try await Server.run(try ServerRole(arguments.dropFirst()))
             case IdleDialer.command: try await IdleDialer.run(arguments.dropFirst())
+            case Awake.command: try Awake.run()
             default: try await measure(try Options(arguments))
             }
         } catch {
@@ -18,12 +19,14 @@ enum Main {
     }
 
     private static func measure(_ options: Options) async throws {
-        print(Machine.description)
+        print(options.machine)
         print("\(options.runs) run(s), \(options.seconds) s each; medians; all processes on this machine\n")
         let report = Report()
-        for round in 1...options.runs {
-            progress("run \(round) of \(options.runs)")
-            try await measureOnce(options, report)
+        try await Awake.during(options.isAwake) {
+            for round in 1...options.runs {
+                progress("run \(round) of \(options.runs)")
+                try await measureOnce(options, report)
+            }
         }
         // What hardly varies, and takes its time, is measured once.
         try await Scale.measure(options, report)

@@ -4,7 +4,7 @@ import Foundation
 struct Options {
     static let usage = """
         usage: Benchmarks/run [--seconds N] [--runs N] [--only REGEX] [--connections N] [--streams N]
-                              [--results FILE] [--json]
+                              [--awake] [--results FILE] [--json]
         """
 
     var seconds = 3.0
@@ -16,9 +16,13 @@ struct Options {
     /// Idle connections and idle streams whose memory is measured; a tenth in the quick form.
     var connections = 10_000
     var streams = 100_000
+    /// Whether processors are kept from being halted.
+    var isAwake = false
     /// Where everything is written that a table and a plot are made of.
     var results: String?
 
+    /// Where and in which state it is measured.
+    var machine: String { Machine.description + (isAwake ? ", processors kept awake" : "") }
     var duration: Duration { .milliseconds(Int(seconds * 1_000)) }
     /// What needs many small things rather than much time is measured for half as long.
     var shortDuration: Duration { duration / 2 }
@@ -34,6 +38,7 @@ struct Options {
             case "--runs", "--connections", "--streams": counts[name] = try Self.whole(name, iterator.next())
             case "--only": only = try Self.pattern(name, iterator.next())
             case "--results": results = try Self.text(name, iterator.next())
+            case "--awake": isAwake = true
             case "--json": isJSON = true
             default: throw Failure("unknown option \(name)\n\(Self.usage)")
             }

@@ -98,7 +98,7 @@ final class Report {
     }
 
     private func head(_ options: Options) -> [String: Any] {
-        ["command": "bench", "machine": Machine.description, "runs": options.runs, "seconds": options.seconds]
+        ["command": "bench", "machine": options.machine, "runs": options.runs, "seconds": options.seconds]
     }
 
     private static func rounded(_ value: Double) -> Double {

@@ -23,7 +23,7 @@ enum Scale {
         let child = try Child(role)
         defer { child.stop() }
         let dialer = try ChildProcess(
-            URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath(),
+            .ownProgram,
             [IdleDialer.command, kind.rawValue, "\(count)"] + child.addresses.map { "\($0)" })
         defer { dialer.stop() }
         // It says so when it has the first one of its kind, and when it has them all.

@@ -2,6 +2,31 @@ import Oxbow
 
 /// One stream, writes of 64 KiB, two processes over loopback.
 enum Throughput {
+    /// The figures of one security protocol and one direction.
+    private struct Figures {
+        let rate, rateOnLoop, processorTime: Figure
+
+        /// - Parameters:
+        ///   - key: Stands in the figures' keys for the protocol and the direction.
+        ///   - words: What a reader knows them as.
+        init(_ key: String, _ words: String, per reference: Figure, _ referenceCPU: Figure) {
+            rate = Figure("throughput.\(key)", .throughput, "one stream, \(words)", "Gbit/s", per: reference)
+            rateOnLoop = Figure(
+                "throughput.\(key).loop", .throughput, "the same on the connection's loop, \(words)", "Gbit/s",
+                per: reference)
+            processorTime = Figure("cpu.\(key)", .cpu, "CPU per GiB, both sides, \(words)", "s", per: referenceCPU)
+        }
+    }
+
+    private static let noise = (
+        up: Figures("noise.up", "Noise, up", per: .plainChaCha, .plainChaChaCPU),
+        down: Figures("noise.down", "Noise, down", per: .plainChaCha, .plainChaChaCPU)
+    )
+    private static let tls = (
+        up: Figures("tls.up", "TLS, up", per: .plainAES, .plainAESCPU),
+        down: Figures("tls.down", "TLS, down", per: .plainAES, .plainAESCPU)
+    )
+
     static func measure(_ options: Options, _ report: Report, _ child: Child) async throws {
         let references: [(Figure, Figure?, PlainCipher)] = [
             (.plain, nil, .none), (.plainChaCha, .plainChaChaCPU, .chacha20poly1305),
@@ -12,28 +37,30 @@ enum Throughput {
                 try await PlainClient.throughput(cipher, to: child.plainPort, for: options.duration)
             }
         }
-        try await measure(.noise, options, report, child, (.noiseUp, .noiseUpCPU), (.noiseDown, .noiseDownCPU))
-        try await measure(.tls, options, report, child, (.tlsUp, .tlsUpCPU), (.tlsDown, .tlsDownCPU))
+        for (security, figures) in [(SecurityProtocol.noise, noise), (.tls, tls)] {
+            try await measure(security, figures.up, options, report, child) { try await send($0, for: $1).rate }
+            try await measure(security, figures.down, options, report, child, receive)
+        }
     }
 
+    /// - Parameter body: Sends or receives for a time, and gives Gbit/s.
     private static func measure(
-        _ security: SecurityProtocol, _ options: Options, _ report: Report, _ child: Child, _ up: (Figure, Figure),
-        _ down: (Figure, Figure)
+        _ security: SecurityProtocol, _ figures: Figures, _ options: Options, _ report: Report, _ child: Child,
+        _ body: (Peer, Duration) async throws -> Double
     ) async throws {
-        guard options.wants(up.0.rawValue) || options.wants(down.0.rawValue) else { return }
+        guard options.wants(figures.rate) || options.wants(figures.rateOnLoop) else { return }
         try await withPeer(child, security) { peer in
-            if options.wants(up.0.rawValue) {
-                _ = try await send(peer, for: warmUp)
-                try await metered(up.0, up.1, report, child, options.duration) {
-                    try await send(peer, for: options.duration).rate
+            _ = try await body(peer, warmUp)
+            if options.wants(figures.rate) {
+                try await metered(figures.rate, figures.processorTime, report, child, options.duration) {
+                    try await body(peer, options.duration)
                 }
             }
-            if options.wants(down.0.rawValue) {
-                _ = try await receive(peer, for: warmUp)
-                try await metered(down.0, down.1, report, child, options.duration) {
-                    try await receive(peer, for: options.duration)
-                }
+            guard options.wants(figures.rateOnLoop) else { return }
+            let rate = try await withTaskExecutorPreference(peer.connections.first?.taskExecutor) {
+                try await body(peer, options.duration)
             }
+            report.add(figures.rateOnLoop, rate)
         }
     }
 
@@ -80,7 +107,7 @@ enum Throughput {
         }
     }
 
-    private static func receive(_ peer: Peer, for time: Duration) async throws -> Double {
+    private static func receive(_ peer: Peer, _ time: Duration) async throws -> Double {
         try await peer.withStream([BenchProtocol.source]) { stream in
             let start = ContinuousClock.now
             try await stream.outbound.write(ByteBuffer(integer: UInt32(time / .milliseconds(1))))
