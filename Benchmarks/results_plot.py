@@ -90,4 +90,4 @@ def _panel(results: Results, title: str, figures: list[Figure], start: int, top:
 
 def _short(title: str) -> str:
     """As much of a title as there is room for."""
-    return title if len(title) <= 52 else title[:51] + "…"
+    return title if len(title) <= 54 else title[:53] + "…"

@@ -30,12 +30,12 @@ enum Peers {
 
         init(_ listener: Listener, _ security: (key: String, name: String), per reference: Figures?) {
             func figure(_ key: String, _ title: String, _ unit: String, _ path: KeyPath<Figures, Figure>) -> Figure {
-                let words = "\(title), \(security.name), to \(listener.name)"
+                let words = "\(listener.name), \(security.name): \(title)"
                 let key = "peers.\(listener.key).\(security.key).\(key)"
                 return Figure(key, .peers, words, unit, per: reference?[keyPath: path])
             }
             roundTrip = figure("roundtrip", "round trip of a ping", "µs", \.roundTrip)
-            opens = figure("opens", "open + ping + its end, one by one", "/s", \.opens)
+            opens = figure("opens", "open + ping + end, one by one", "/s", \.opens)
             dials = figure("dials", "dial, identify read", "/s", \.dials)
             up = figure("up", "one stream, up", "Gbit/s", \.up)
             down = figure("down", "one stream, down", "Gbit/s", \.down)
