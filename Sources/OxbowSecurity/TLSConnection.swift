@@ -25,20 +25,14 @@ struct TLSConnection: ~Copyable, @unchecked Sendable {
         let incoming = BIO_new(BIO_s_mem())
         let outgoing = BIO_new(BIO_s_mem())
         let offer = offer ?? check.offer
-        // Unlike libssl's other functions, the last one gives 0 when it has succeeded.
+        // Unlike libssl's other functions, the one for ALPN gives 0 when it has succeeded. The window comes last: it owns the buffers.
         guard let incoming, let outgoing, SSL_set_ex_data(ssl, TLSPeerCheck.applicationData, check.pointer) == 1,
-            SSL_set_alpn_protos(ssl, offer, UInt32(offer.count)) == 0
+            SSL_set_alpn_protos(ssl, offer, UInt32(offer.count)) == 0,
+            let window = oxbow_tls_window_new(incoming, outgoing)
         else {
-            BIO_free(incoming)
-            BIO_free(outgoing)
+            for buffer in [incoming, outgoing] { BIO_free(buffer) }
             SSL_free(ssl)
             throw .local("libssl refused a TLS connection")
-        }
-        guard let window = oxbow_tls_window_new(incoming, outgoing) else {
-            BIO_free(incoming)
-            BIO_free(outgoing)
-            SSL_free(ssl)
-            throw .local("no memory for a TLS connection")
         }
         SSL_set_bio(ssl, window, window)
         switch role {
