@@ -171,6 +171,30 @@ struct TLSTransportTests {
         #expect(throws: SecurityError.decryptionFailed) { _ = try pair.server.readAll() }
     }
 
+    @Test("a forged record is refused where it lies, and its memory is not looked at again")
+    func forgedInPlace() throws {
+        let pair = try Pair()
+        let forged: [UInt8] = [23, 3, 3, 0, 30] + pattern(30)
+        var output = [UInt8](repeating: 0, count: 64)
+        for error in [SecurityError.decryptionFailed, .closed] {
+            #expect(throws: error) {
+                _ = try forged.withUnsafeBytes { input in
+                    try output.withUnsafeMutableBytes { try pair.server.read(from: input, into: $0) }
+                }
+            }
+        }
+        #expect(pair.server.pendingInput == 0 && pair.server.pendingOutput > 0)
+        // Nor does a writer that fails leave its memory behind.
+        #expect(throws: SecurityError.closed) {
+            _ = try pattern(2).withUnsafeBytes { input in
+                try output.withUnsafeMutableBytes { try pair.server.write(input, into: $0) }
+            }
+        }
+        pair.server.close()
+        try pair.client.receiveAll(pair.server.takeAll())
+        #expect(throws: SecurityError.self) { _ = try pair.client.readAll() }
+    }
+
     @Test("refuses replayed, reordered and dropped records")
     func order() throws {
         let pair = try Pair()
