@@ -30,7 +30,8 @@ struct TLSConnection: ~Copyable, @unchecked Sendable {
             SSL_set_alpn_protos(ssl, offer, UInt32(offer.count)) == 0,
             let window = oxbow_tls_window_new(incoming, outgoing)
         else {
-            for buffer in [incoming, outgoing] { BIO_free(buffer) }
+            BIO_free(incoming)
+            BIO_free(outgoing)
             SSL_free(ssl)
             throw .local("libssl refused a TLS connection")
         }

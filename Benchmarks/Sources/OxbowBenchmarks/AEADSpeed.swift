@@ -4,14 +4,14 @@ import Oxbow
 enum AEADSpeed {
     static func measure(_ options: Options, _ report: Report) throws {
         let time = options.duration / 5
-        if options.wants(Figure.aeadChaCha.rawValue) {
+        if options.wants(.aeadChaCha) {
             var key = try ChaCha20Poly1305Key(key: [UInt8](repeating: 7, count: 32))
             let rate = try run(time, frame: 65_408) { number, plaintext, output in
                 try key.seal(nonce: number, plaintext: plaintext, into: output)
             }
             report.add(.aeadChaCha, rate)
         }
-        if options.wants(Figure.aeadAES.rawValue) {
+        if options.wants(.aeadAES) {
             var key = try AES256GCMKey(key: [UInt8](repeating: 7, count: 32))
             let rate = try run(time, frame: 16_384) { number, plaintext, output in
                 try key.seal(nonce: number, plaintext: plaintext, into: output)

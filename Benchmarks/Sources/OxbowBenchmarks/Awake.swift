@@ -28,15 +28,14 @@ enum Awake {
     /// A loop without any effect might be left out.
     private static let spins = Atomic(0)
 
-    static func run() throws -> Never {
+    static func run() async throws {
+        // The policy is the thread's, and those that it starts have it too.
         var parameters = sched_param()
         guard sched_setscheduler(0, idlePolicy, &parameters) == 0 else { throw Failure("no SCHED_IDLE") }
-        print("ready")
-        fflush(nil)
         Thread.detachNewThread {
-            while !FileHandle.standardInput.availableData.isEmpty {}
-            exit(0)
+            while true { spins.add(1, ordering: .relaxed) }
         }
-        while true { spins.add(1, ordering: .relaxed) }
+        ChildProcess.say("ready")
+        await ChildProcess.endOfInput()
     }
 }

@@ -16,8 +16,7 @@ final class Child {
     let plainPort: Int
 
     init(_ role: ServerRole = ServerRole()) throws {
-        process = try ChildProcess(
-            .ownProgram, [Self.command] + role.arguments)
+        process = try ChildProcess(.ownProgram, [Self.command] + role.arguments)
         guard let line = process.line() else { throw Failure("the server didn't start") }
         let words = line.split(separator: " ").map(String.init)
         guard words.count >= 3, let port = Int(words[1]) else { throw Failure("the server said: \(line)") }
@@ -91,6 +90,23 @@ final class ChildProcess {
         isStopped = true
         try? input.fileHandleForWriting.close()
         process.waitUntilExit()
+    }
+}
+
+/// The same from inside.
+extension ChildProcess {
+    static func say(_ line: String) {
+        FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    }
+
+    /// Waits for the end of the standard input on a thread of its own.
+    static func endOfInput() async {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            Thread.detachNewThread {
+                while !FileHandle.standardInput.availableData.isEmpty {}
+                continuation.resume()
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@ import Oxbow
 /// Connections that are opened one after the other.
 enum Dials {
     static func measure(_ options: Options, _ report: Report, _ child: Child) async throws {
-        if options.wants(Figure.plainDials.rawValue) {
+        if options.wants(.plainDials) {
             let rate = try await perSecond(options.shortDuration) {
                 _ = try await PlainClient.roundTrips(to: child.plainPort, for: .zero)
             }
@@ -17,7 +17,7 @@ enum Dials {
         _ security: SecurityProtocol, _ options: Options, _ report: Report, _ child: Child, _ plain: Figure,
         _ identified: Figure
     ) async throws {
-        guard options.wants(plain.rawValue) || options.wants(identified.rawValue) else { return }
+        guard options.wants(plain) || options.wants(identified) else { return }
         let (id, address) = (child.peer, child.address)
         try await withHost(identity: .generate(.ed25519), configuration: .forBenchmarks([security])) { host in
             let withIdentify = try await perSecond(options.shortDuration) {

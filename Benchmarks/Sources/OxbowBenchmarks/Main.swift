@@ -9,7 +9,7 @@ enum Main {
             switch arguments.first {
             case Child.command: try await Server.run(try ServerRole(arguments.dropFirst()))
             case IdleDialer.command: try await IdleDialer.run(arguments.dropFirst())
-            case Awake.command: try Awake.run()
+            case Awake.command: try await Awake.run()
             default: try await measure(try Options(arguments))
             }
         } catch {

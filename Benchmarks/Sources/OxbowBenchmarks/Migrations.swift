@@ -4,7 +4,7 @@ import Synchronization
 /// One stream that moves between two connections every 100 ms, against one that stays.
 enum Migrations {
     static func measure(_ options: Options, _ report: Report, _ child: Child) async throws {
-        guard options.wants(Figure.migrating.rawValue) else { return }
+        guard options.wants(.migrating) else { return }
         try await withHost(identity: .generate(.ed25519), configuration: .forBenchmarks([.noise])) { host in
             let peer = try await host.connect(to: child.peer, at: [child.address])
             _ = try await host.connectAgain(to: child.peer, at: [child.address])

@@ -28,7 +28,7 @@ enum Peers {
 
         var all: [Figure] { [roundTrip, opens, dials, up, down] }
 
-        init(_ listener: Listener, _ security: (key: String, name: String), per reference: Figures?) {
+        init(_ listener: Listener, _ security: Security, per reference: Figures?) {
             func figure(_ key: String, _ title: String, _ unit: String, _ path: KeyPath<Figures, Figure>) -> Figure {
                 let words = "\(listener.name), \(security.name): \(title)"
                 let key = "peers.\(listener.key).\(security.key).\(key)"
@@ -42,18 +42,13 @@ enum Peers {
         }
     }
 
-    private static let securities: [(kind: SecurityProtocol, key: String, name: String)] = [
-        (.noise, "noise", "Noise"), (.tls, "tls", "TLS"),
-    ]
     private static let ping: ProtocolID = "/ipfs/ping/1.0.0"
-    /// How many bytes go up and how many down (UInt64, UInt64), then they do.
-    static let transfer: ProtocolID = "/xfer/1.0.0"
 
     static func measure(_ options: Options, _ report: Report, _ child: Child) async throws {
-        for security in securities {
+        for security in [Security.noise, .tls] {
             var reference: Figures?
             for (listener, module) in Listener.others {
-                let figures = Figures(listener, (security.key, security.name), per: nil)
+                let figures = Figures(listener, security, per: nil)
                 guard figures.all.contains(where: options.wants) else { continue }
                 guard let other = try OtherPeer(module, security.key) else {
                     report.note("Other peers are left out: `make interop` installs them.")
@@ -65,7 +60,7 @@ enum Peers {
             }
             // Behind the others, so that ours stands beside the first of them.
             guard let reference else { continue }
-            let figures = Figures(.oxbow, (security.key, security.name), per: reference)
+            let figures = Figures(.oxbow, security, per: reference)
             try await measure(.oxbow, figures, security.kind, child.peer, child.address, options, report)
         }
     }
@@ -108,7 +103,7 @@ enum Peers {
 
     /// One transfer, until its last byte has arrived. The daemon takes the end of one direction for that of both: ours is left open.
     private static func transfer(_ peer: Peer, _ count: UInt64, isUp: Bool) async throws {
-        try await peer.withStream([transfer]) { stream in
+        try await peer.withStream([BenchProtocol.transfer]) { stream in
             var head = ByteBuffer()
             head.writeMultipleIntegers(isUp ? count : 0, isUp ? 0 : count)
             try await stream.outbound.write(head)

@@ -23,6 +23,13 @@ final class Report {
         return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
     }
 
+    private func summary(of figure: Figure) -> (median: Double, low: Double, high: Double)? {
+        guard let median = median(figure), let all = values[figure], let low = all.min(), let high = all.max() else {
+            return nil
+        }
+        return (median, low, high)
+    }
+
     private func reference(of figure: Figure) -> (figure: Figure, median: Double)? {
         guard let found = figures.first(where: { $0.rawValue == figure.reference }), let median = median(found),
             median > 0
@@ -50,10 +57,8 @@ final class Report {
     }
 
     private func row(_ figure: Figure) -> [String]? {
-        guard let median = median(figure), let all = values[figure], let low = all.min(), let high = all.max() else {
-            return nil
-        }
-        let spread = all.count > 1 ? "\(Self.text(low)) to \(Self.text(high))" : ""
+        guard let (median, low, high) = summary(of: figure) else { return nil }
+        let spread = values[figure, default: []].count > 1 ? "\(Self.text(low)) to \(Self.text(high))" : ""
         return [figure.title, Self.text(median), figure.unit, spread, relation(of: figure, median)]
     }
 
@@ -83,8 +88,7 @@ final class Report {
         object["notes"] = notes
         object["figures"] = Figure.Group.allCases.flatMap { group in
             figures.filter { $0.group == group }.compactMap { figure -> [String: Any]? in
-                guard let median = median(figure), let all = values[figure], let low = all.min(), let high = all.max()
-                else { return nil }
+                guard let (median, low, high) = summary(of: figure) else { return nil }
                 var entry: [String: Any] = [
                     "key": figure.rawValue, "group": group.rawValue, "title": figure.title, "unit": figure.unit,
                     "is_cost": figure.isCost, "median": Self.rounded(median), "low": Self.rounded(low),

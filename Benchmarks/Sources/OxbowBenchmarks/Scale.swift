@@ -74,22 +74,18 @@ enum IdleDialer {
             _ = try await host.connect(to: peer, at: [addresses[0]])
             let first = try await host.open(to: peer, [BenchProtocol.echo])
             try await SmallThings.echo(on: first)
-            say("begun")
+            ChildProcess.say("begun")
             switch kind {
             case .connections:
                 try await dial(count, to: peer, at: addresses)
             case .streams:
                 guard let connection = host.peer(peer)?.connections.first else { throw Failure("no connection") }
                 let streams = try await open(count, on: connection, of: peer, host, within: limit)
-                say("\(streams.count)")
-                await Server.endOfInput()
+                ChildProcess.say("\(streams.count)")
+                await ChildProcess.endOfInput()
                 streams.forEach { $0.reset() }
             }
         }
-    }
-
-    private static func say(_ line: String) {
-        FileHandle.standardOutput.write(Data((line + "\n").utf8))
     }
 
     /// Connections of one host: what each costs to dial grows with those that its peer has already.
@@ -112,8 +108,8 @@ enum IdleDialer {
                 (made, waiting) = (made + more, waiting - 1)
             }
             while waiting > 0, let more = await arriving.next() { (made, waiting) = (made + more, waiting - 1) }
-            say("\(made)")
-            await Server.endOfInput()
+            ChildProcess.say("\(made)")
+            await ChildProcess.endOfInput()
             group.cancelAll()
         }
     }

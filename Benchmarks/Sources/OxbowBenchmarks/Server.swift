@@ -8,6 +8,8 @@ enum BenchProtocol {
     /// Reads for how many milliseconds to send (UInt32), sends as much as it can, ends.
     static let source: ProtocolID = "/oxbow-bench/source"
     static let echo: ProtocolID = "/oxbow-bench/echo"
+    /// How many bytes go up and how many down (two UInt64), then they do: what the peers of the interop tests serve too.
+    static let transfer: ProtocolID = "/xfer/1.0.0"
 }
 
 /// What a write of the throughput measurements carries.
@@ -96,7 +98,7 @@ enum Server {
         try await withHost(identity: .generate(.ed25519), configuration: role.configuration) { host in
             host.handle(BenchProtocol.sink, onEventLoop: true, sink)
             host.handle(BenchProtocol.source, onEventLoop: true, source)
-            host.handle(Peers.transfer, onEventLoop: true, transfer)
+            host.handle(BenchProtocol.transfer, onEventLoop: true, transfer)
             host.handle(BenchProtocol.echo, onEventLoop: true) { stream in
                 for try await bytes in stream.inbound { try await stream.outbound.write(bytes) }
                 stream.outbound.finish()
@@ -111,8 +113,8 @@ enum Server {
             for address in try role.listenAddresses() { addresses += try await host.listen(on: address) }
             guard !addresses.isEmpty else { throw Failure("nothing to listen on") }
             let words = ["\(host.id)", "\(plain)"] + addresses.map { "\($0)" }
-            FileHandle.standardOutput.write(Data((words.joined(separator: " ") + "\n").utf8))
-            await endOfInput()
+            ChildProcess.say(words.joined(separator: " "))
+            await ChildProcess.endOfInput()
         }
     }
 
@@ -147,15 +149,5 @@ enum Server {
         while received < up, let bytes = try await inbound.next() { received += UInt64(bytes.readableBytes) }
         for _ in 0..<(Int(down) / block.readableBytes) { try await stream.outbound.write(block) }
         stream.outbound.finish()
-    }
-
-    /// Waits for the end of the standard input on a thread of its own.
-    static func endOfInput() async {
-        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
-            Thread.detachNewThread {
-                while !FileHandle.standardInput.availableData.isEmpty {}
-                continuation.resume()
-            }
-        }
     }
 }

@@ -9,10 +9,8 @@ enum SmallThings {
         /// One by one, and sixteen at once.
         let opens, opensOnLoop, ends: (Figure, Figure)
 
-        /// - Parameters:
-        ///   - key: Stands in the figures' keys for the protocol.
-        ///   - name: What a reader knows it as.
-        init(_ key: String, _ name: String) {
+        init(_ security: Security) {
+            let (key, name) = (security.key, security.name)
             func roundTrips(_ suffix: String, _ title: String) -> (Figure, Figure) {
                 func figure(_ part: String) -> Figure {
                     Figure(
@@ -35,17 +33,14 @@ enum SmallThings {
         }
     }
 
-    private static let securities = [
-        (SecurityProtocol.noise, Figures("noise", "Noise")), (.tls, Figures("tls", "TLS")),
-    ]
-
     static func measure(_ options: Options, _ report: Report, _ child: Child) async throws {
-        if options.wants(Figure.plainRoundTrip.rawValue) {
+        if options.wants(.plainRoundTrip) {
             let samples = try await PlainClient.roundTrips(to: child.plainPort, for: options.shortDuration)
             report.add(.plainRoundTrip, percentile(samples, 0.5))
         }
-        for (security, figures) in securities {
-            try await Throughput.withPeer(child, security) { peer in
+        for security in [Security.noise, .tls] {
+            let figures = Figures(security)
+            try await Throughput.withPeer(child, security.kind) { peer in
                 // An application's tasks run on the default executor; those that ask for it, on the connection's loop.
                 let loop = peer.connections.first?.taskExecutor
                 try await roundTrips(options, report, peer, figures.roundTrips, on: nil)
@@ -61,7 +56,7 @@ enum SmallThings {
         _ options: Options, _ report: Report, _ peer: Peer, _ figures: (median: Figure, tail: Figure),
         on executor: (any TaskExecutor)?
     ) async throws {
-        guard options.wants(figures.median.rawValue) else { return }
+        guard options.wants(figures.median) else { return }
         let samples = try await withTaskExecutorPreference(executor) {
             try await roundTrips(peer, BenchProtocol.echo, for: options.shortDuration)
         }
@@ -88,7 +83,7 @@ enum SmallThings {
         _ options: Options, _ report: Report, _ figures: (single: Figure, sixteen: Figure),
         on executor: (any TaskExecutor)?, _ exchange: @escaping @Sendable () async throws -> Void
     ) async throws {
-        for (figure, tasks) in [(figures.single, 1), (figures.sixteen, 16)] where options.wants(figure.rawValue) {
+        for (figure, tasks) in [(figures.single, 1), (figures.sixteen, 16)] where options.wants(figure) {
             let start = ContinuousClock.now
             let count = try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<tasks {

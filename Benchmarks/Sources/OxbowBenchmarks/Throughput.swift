@@ -6,10 +6,8 @@ enum Throughput {
     private struct Figures {
         let rate, rateOnLoop, processorTime: Figure
 
-        /// - Parameters:
-        ///   - key: Stands in the figures' keys for the protocol and the direction.
-        ///   - words: What a reader knows them as.
-        init(_ key: String, _ words: String, per reference: Figure, _ referenceCPU: Figure) {
+        init(_ security: Security, _ direction: String, per reference: Figure, _ referenceCPU: Figure) {
+            let (key, words) = ("\(security.key).\(direction)", "\(security.name), \(direction)")
             rate = Figure("throughput.\(key)", .throughput, "one stream, \(words)", "Gbit/s", per: reference)
             rateOnLoop = Figure(
                 "throughput.\(key).loop", .throughput, "the same on the connection's loop, \(words)", "Gbit/s",
@@ -18,28 +16,24 @@ enum Throughput {
         }
     }
 
-    private static let noise = (
-        up: Figures("noise.up", "Noise, up", per: .plainChaCha, .plainChaChaCPU),
-        down: Figures("noise.down", "Noise, down", per: .plainChaCha, .plainChaChaCPU)
-    )
-    private static let tls = (
-        up: Figures("tls.up", "TLS, up", per: .plainAES, .plainAESCPU),
-        down: Figures("tls.down", "TLS, down", per: .plainAES, .plainAESCPU)
-    )
-
     static func measure(_ options: Options, _ report: Report, _ child: Child) async throws {
         let references: [(Figure, Figure?, PlainCipher)] = [
             (.plain, nil, .none), (.plainChaCha, .plainChaChaCPU, .chacha20poly1305),
             (.plainAES, .plainAESCPU, .aes256gcm),
         ]
-        for (figure, cpu, cipher) in references where options.wants(figure.rawValue) {
+        for (figure, cpu, cipher) in references where options.wants(figure) {
             try await metered(figure, cpu, report, child, options.duration) {
                 try await PlainClient.throughput(cipher, to: child.plainPort, for: options.duration)
             }
         }
-        for (security, figures) in [(SecurityProtocol.noise, noise), (.tls, tls)] {
-            try await measure(security, figures.up, options, report, child) { try await send($0, for: $1).rate }
-            try await measure(security, figures.down, options, report, child, receive)
+        let securities: [(Security, Figure, Figure)] = [
+            (.noise, .plainChaCha, .plainChaChaCPU), (.tls, .plainAES, .plainAESCPU),
+        ]
+        for (security, reference, cpu) in securities {
+            let up = Figures(security, "up", per: reference, cpu)
+            try await measure(security.kind, up, options, report, child) { try await send($0, for: $1).rate }
+            let down = Figures(security, "down", per: reference, cpu)
+            try await measure(security.kind, down, options, report, child, receive)
         }
     }
 
