@@ -30,6 +30,7 @@ enum Main {
         }
         // What hardly varies, and takes its time, is measured once.
         try await Scale.measure(options, report)
+        guard !report.isEmpty else { throw Failure("no figure's key matches --only; a run with --json shows the keys") }
         print(report.table)
         if let file = options.results { try write(report.results(options), to: file) }
         if options.isJSON { print(report.json(options)) }

@@ -7,6 +7,8 @@ final class Report {
     private var figures: [Figure] = []
     private var notes: [String] = []
 
+    var isEmpty: Bool { figures.isEmpty }
+
     func add(_ figure: Figure, _ value: Double) {
         if values[figure] == nil { figures.append(figure) }
         values[figure, default: []].append(value)
