@@ -6,6 +6,10 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+#: Seconds of CPU: less than the first says nothing about an attack, and less than the second isn't told from nothing.
+_COMPARABLE = 0.02
+_FINEST = 0.001
+
 Facts = Mapping[str, float]
 
 _OPERATORS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
@@ -60,6 +64,11 @@ def ratio(during: Sequence[float], beside: Sequence[float]) -> float | None:
     if not during or not beside or median(beside) <= 0:
         return None
     return median(during) / median(beside)
+
+
+def cost(target: float, attacker: float) -> float:
+    """What an attack costs, in what the attacker pays: seconds of CPU. 0 for what is too little to compare."""
+    return target / max(attacker, _FINEST) if target >= _COMPARABLE else 0.0
 
 
 def median(values: Sequence[float]) -> float:

@@ -14,6 +14,8 @@ from harness.process import Program
 
 #: One transfer of each kind: short enough for many in a window.
 _AMOUNT = "512KiB"
+#: Seconds that a result may take with an attack and a busy machine: what takes longer isn't served.
+_PATIENCE = 20.0
 
 
 class Honest:
@@ -54,6 +56,14 @@ class Honest:
             count += self._results()
         self._process.send_signal(signal.SIGSTOP)
         return count / (time.monotonic() - began)
+
+    def is_served(self) -> bool:
+        """Whether there is a result at all, however long it takes."""
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            if self.rate(0.1) > 0:
+                return True
+        return False
 
     def windows(self, count: int, seconds: float) -> list[float]:
         """The rates of several windows."""

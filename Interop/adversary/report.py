@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from adversary.bounds import Bound
 from adversary.execute import Outcome
+from adversary.scenario import COMMON
 
 _HEADER = ("attack", "known as", "bound: seen", "CPU s target/attacker", "memory MiB", "honest", "s", "")
 
@@ -48,7 +49,7 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
 
 
 def _common(bound: Bound) -> bool:
-    return bound.fact in ("growth", "honest", "left", "served", "alive")
+    return bound.fact in {common.fact for common in COMMON}
 
 
 def _seen(value: float | None) -> str:
@@ -72,7 +73,7 @@ def as_json(outcomes: Sequence[Outcome]) -> str:
                     "name": outcome.scenario.name,
                     "ids": outcome.scenario.ids,
                     "status": row_status(outcome),
-                    "bounds": [str(bound) for bound in outcome.scenario.bounds],
+                    "bounds": [str(bound) for bound in outcome.bounds],
                     "facts": outcome.facts,
                     "complaints": outcome.complaints,
                     "seconds": round(outcome.seconds, 3),

@@ -9,14 +9,19 @@ from typing import Any
 from adversary.bounds import Bound, at_least, at_most, exactly
 from harness.process import Line
 
-#: Bounds of every scenario; one of the scenario's own about the same number takes its place.
+#: Bounds of every scenario; one of the scenario's own about the same number takes its place. None is of the clock's: what an
+#: attack costs is processor time, and that others are served meanwhile is an event.
 COMMON = (
     at_most("growth", 64, "MiB"),
-    at_least("honest", 0.5),
+    at_most("cost", 4, "x the attacker's"),
+    exactly("meanwhile", 1),
     exactly("left", 0, "sockets"),
     exactly("served", 1),
     exactly("alive", 1),
 )
+#: How much of its rate the honest peer keeps. The clock's, so the whole form's alone: on a machine that is busy with other work,
+#: what is left of the target's share of it is divided between the attack and those who behave, whatever the target does.
+RATE = at_least("honest", 0.5)
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Scenario:
     ids: tuple[str, ...]
     #: Called with the attacker, and with what `prepare` gave if there is one.
     attack: Callable[..., None]
-    #: What has to be true beside `COMMON`.
+    #: What has to be true beside `COMMON`, and in the whole form `RATE`.
     own: tuple[Bound, ...]
     #: How many of what the attack counts, in the short form and in the whole one.
     wanted: tuple[int, int] = (1, 1)
@@ -48,6 +53,6 @@ class Scenario:
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
-        """All bounds."""
+        """All bounds of the short form."""
         replaced = {bound.fact for bound in self.own}
         return (*self.own, *(bound for bound in COMMON if bound.fact not in replaced))

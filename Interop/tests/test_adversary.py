@@ -12,9 +12,9 @@ from adversary.attacker import Attacker
 from adversary.attacks.certificates import Forged, certificate, huge_rsa_key
 from adversary.attacks.migration import Numbers
 from adversary.attacks.truncation import told as told_of_ends
-from adversary.bounds import Bound, at_least, at_most, exactly, judge, median, ratio
+from adversary.bounds import Bound, at_least, at_most, cost, exactly, judge, median, ratio
 from adversary.catalogue import SCENARIOS
-from adversary.execute import QUICK, Outcome
+from adversary.execute import QUICK, WHOLE, Outcome
 from adversary.network import loopback, neighbour, source
 from adversary.peer import denied, identification, label, migrate, peer_record, status
 from adversary.report import as_json, as_markdown, as_text, summary
@@ -47,11 +47,23 @@ class Judging(unittest.TestCase):
             Bound("x", "<", 1)
 
     def test_common_bounds_hold_for_each_scenario(self) -> None:
-        facts = {"growth": 1.0, "honest": 1.0, "left": 0, "served": 1, "alive": 1}
+        facts = {"growth": 1.0, "cost": 1.0, "meanwhile": 1, "left": 0, "served": 1, "alive": 1}
         bounds = _scenario().bounds
         self.assertEqual(judge(bounds, facts), [])
-        for fact, bad in (("growth", 65), ("honest", 0.49), ("left", 1), ("served", 0), ("alive", 0)):
-            self.assertEqual(len(judge(bounds, {**facts, fact: bad})), 1, fact)
+        bad = {"growth": 65.0, "cost": 4.1, "meanwhile": 0, "left": 1, "served": 0, "alive": 0}
+        for fact, value in bad.items():
+            self.assertEqual(len(judge(bounds, {**facts, fact: value})), 1, fact)
+
+    def test_the_rate_is_judged_in_the_whole_form_alone(self) -> None:
+        facts = {"growth": 1.0, "cost": 1.0, "meanwhile": 1, "left": 0, "served": 1, "alive": 1, "honest": 0.49}
+        self.assertEqual(judge(QUICK.bounds(_scenario()), facts), [])
+        self.assertEqual(len(judge(WHOLE.bounds(_scenario()), facts)), 1)
+        self.assertEqual(judge(WHOLE.bounds(_scenario()), {**facts, "honest": 0.5}), [])
+
+    def test_a_cost_is_told_in_what_the_attacker_pays(self) -> None:
+        self.assertEqual(cost(0.3, 0.1), 0.3 / 0.1)
+        self.assertEqual(cost(0.019, 0.001), 0)
+        self.assertGreater(cost(1, 0), 100)
 
     def test_an_own_bound_takes_the_place_of_a_common_one(self) -> None:
         bounds = _scenario(at_most("growth", 1, "MiB")).bounds
