@@ -95,6 +95,13 @@ class Context:
             if not self.peer.pump.fence(self.timeout, *sessions):
                 raise Inconclusive("a ping of the multiplexer was not answered")
 
+    def applications(self, session: Session) -> None:
+        """Lets the other side's applications do what they can do: each of these echoes has to go through one."""
+        live = self.open_echo(session)
+        for _ in range(8):
+            self.echo(live, 1)
+        self.finish(live)
+
     def never(self, condition: Callable[[], bool], rule: str, expected: str, seen: str, *sessions: Session) -> None:
         """Demands that something has not happened when everything that was sent has been read."""
         self.fence(*sessions)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from migration import opening, scenarios
 from migration.execute import Outcome, execute
 from migration.messages import Answer, Dialect, Label, Malformed, Message, Migrate, decode, encode, split
+from migration.model.applications import Echo
 from migration.model.logical import Logical
 from migration.model.mutants import BY_NAME, MUTANTS, Mutant
 from migration.model.poc import LONGEST, ProofOfConceptSide
@@ -31,6 +32,8 @@ PATIENCE = 5.0
 SHORT = 1.0
 #: How long a late one hesitates, in seconds.
 LATE = 0.05
+#: How long an application sleeps that nobody wakes, in seconds: longer than the script takes to fill a window.
+NAP = 0.3
 #: Scenarios whose deadline the model doesn't keep.
 QUICK = 10.0
 
@@ -139,6 +142,17 @@ class ModelTests(unittest.TestCase):
             outcome = self._catch(mutant)
         self.assertEqual((outcome.status, outcome.rule), ("FAIL", *mutant.rules), outcome.text)
 
+    def test_an_application_may_be_late(self) -> None:
+        """Its window is full before it has read anything: the window says nothing about what it has no room for."""
+        cell = next(one for one in _draft_cells() if one.scenario.name == "they-read-slowly")
+        with unittest.mock.patch.object(Echo, "wants", _asleep(Echo.wants)):
+            side = ModelSide()
+            try:
+                outcome = execute(cell, side, PATIENCE)
+            finally:
+                side.close()
+        self.assertEqual((outcome.status, outcome.text), ("pass", ""))
+
     @staticmethod
     def _catch(mutant: Mutant) -> Outcome:
         cell = next(one for one in cells((Dialect.DRAFT,)) if one.scenario.name == mutant.caught_by)
@@ -168,6 +182,19 @@ def _late_turn(turn: Callable[[Pump, float], None]) -> Callable[[Pump, float], N
         turn(pump, timeout)
 
     return read
+
+
+def _asleep(wants: Callable[[Echo], bool]) -> Callable[[Echo], bool]:
+    """An application that sleeps until there are bytes on the target of a migration, or nothing happens for a while."""
+    since: dict[Echo, float] = {}
+
+    def decide(echo: Echo) -> bool:
+        target = echo.stream.target
+        if target is not None and target.total > 0:
+            since[echo] = 0
+        return time.monotonic() > since.setdefault(echo, time.monotonic() + NAP) and wants(echo)
+
+    return decide
 
 
 class _FINWithTheNext:

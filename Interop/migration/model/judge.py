@@ -14,7 +14,7 @@ from .logical import Logical
 MAXIMUM_HELD = 16
 MAXIMUM_MIGRATIONS = 16
 #: Shorter than the rule's ten seconds, so that a test needn't wait.
-UNKNOWN_HELD = 1.0
+UNKNOWN_HELD = 2.0
 
 
 @dataclass

@@ -39,8 +39,15 @@ def they_read_slowly(run: Context) -> None:
     live = run.live(run.peer.open_labelled(first, ECHO, grants=False))
     source = live.stream
     data = bytearray()
-    # One window comes back and stops the echo; from then on the windows of our direction fill.
-    while source.credit > 0:
+    # One window comes back and stops the echo; from then on the windows of our direction fill. One that is full before is
+    # that of an application which is late: it would still read the source, and then the target.
+    while True:
+        run.until(lambda: source.credit > 0 or source.total == WINDOW, "P1", "a window of echo",
+                  lambda: f"{source.total} bytes")  # fmt: skip
+        if source.credit == 0:
+            run.applications(first)
+        if source.credit == 0:
+            break
         piece = random.randbytes(min(source.credit, 1 << 15))
         data += piece
         source.send(piece)
