@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from migration import opening, scenarios
+from migration.context import Context
 from migration.execute import Outcome, execute
 from migration.messages import Answer, Dialect, Label, Malformed, Message, Migrate, decode, encode, split
 from migration.model.applications import Echo
@@ -17,11 +18,15 @@ from migration.model.logical import Logical
 from migration.model.mutants import BY_NAME, MUTANTS, Mutant
 from migration.model.poc import LONGEST, ProofOfConceptSide
 from migration.model.side import ModelSide
+from migration.peer import ScriptedPeer
 from migration.registry import SCENARIOS, Cell, cells
 from migration.scenarios.parts import BYTES
+from migration.sides import AddressSide
 from migration.transcript import Transcript
+from migration.verdict import Broken
 from peers.contract import ECHO
 from stack import multistream
+from stack.identity import Identity
 from stack.multistream import HEADER
 from stack.session import Pump, Session
 from stack.yamux import Flag, Frame
@@ -218,6 +223,38 @@ class _FINWithTheNext:
                 self._send(session, *frames)
 
         return send
+
+
+class _Ends(AddressSide):
+    """A side whose application has told of these ends."""
+
+    def __init__(self, *lines: dict[str, object]) -> None:
+        super().__init__(None)
+        self._lines = list(lines)
+
+    def ends(self) -> list[dict[str, object]]:
+        """See `OtherSide.ends`."""
+        return self._lines
+
+
+class ApplicationTests(unittest.TestCase):
+    def setUp(self) -> None:
+        self.peer = ScriptedPeer(Identity(), Transcript())
+        self.addCleanup(self.peer.close)
+
+    def _ends(self, *lines: dict[str, object]) -> None:
+        Context(self.peer, _Ends(*lines), SHORT).application_end("P4")
+
+    def test_a_late_line_of_the_scenario_before_is_not_taken_for_this_ones(self) -> None:
+        own = {"end": "reset", "peer": self.peer.identity.peer_id}
+        self._ends({"end": "eof", "peer": Identity().peer_id}, own)
+        with self.assertRaises(Broken):
+            self._ends({"end": "eof", "peer": Identity().peer_id}, {**own, "end": "eof"})
+
+    def test_a_program_that_does_not_say_who_it_was_is_believed(self) -> None:
+        self._ends({"end": "error"})
+        with self.assertRaises(Broken):
+            self._ends({"end": "error"}, {"end": "eof"})
 
 
 class TranscriptTests(unittest.TestCase):

@@ -161,7 +161,7 @@ struct InteropDialer: Sendable {
                 while true { try await stream.outbound.write(chunk) }
             }
             group.addTask {
-                var progress = InteropProgress(Interop.echo)
+                var progress = InteropProgress(Interop.echo, with: stream.peer)
                 for try await bytes in stream.inbound { progress.receive(bytes.readableBytes) }
             }
             defer { group.cancelAll() }

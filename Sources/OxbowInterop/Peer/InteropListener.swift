@@ -38,7 +38,7 @@ final class InteropListener: Sendable {
         host.handle(name) { stream in
             self.unreported.withLock { $0 += 1 }
             defer { self.unreported.withLock { $0 -= 1 } }
-            var progress = InteropProgress(id)
+            var progress = InteropProgress(id, with: stream.peer)
             do {
                 try await body(stream, &progress)
                 stream.close()

@@ -23,11 +23,14 @@ enum Interop {
 /// Counts a stream's bytes, and reports what the contract wants to know of them.
 struct InteropProgress {
     let protocolID: ProtocolID
+    /// At the other end.
+    let peer: PeerID
     private(set) var received: UInt64 = 0
     var sent: UInt64 = 0
 
-    init(_ protocolID: ProtocolID) {
+    init(_ protocolID: ProtocolID, with peer: PeerID) {
         self.protocolID = protocolID
+        self.peer = peer
     }
 
     mutating func receive(_ count: Int) {
@@ -47,7 +50,8 @@ struct InteropProgress {
             case .some: "error"
             }
         Interop.emit([
-            ("event", "stream"), ("protocol", .string(protocolID.rawValue)), ("bytes_in", .uint(received)),
+            ("event", "stream"), ("protocol", .string(protocolID.rawValue)), ("peer", .string(peer.description)),
+            ("bytes_in", .uint(received)),
             ("bytes_out", .uint(sent)), ("end", .string(how)), ("error", error.map { .string("\($0)") } ?? .null),
         ])
     }
