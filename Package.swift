@@ -52,7 +52,7 @@ let package = Package(
         .target(name: "COpenSSLShim", dependencies: ["COpenSSL"]),
         .target(name: "OxbowMessagesC", dependencies: ["CProtobufC"]),
 
-        library("OxbowCore", []),
+        library("OxbowCore", [.product(name: "OrderedCollections", package: "swift-collections")]),
         library("OxbowWire", ["OxbowCore", "OxbowMessagesC", "CProtobufC"]),
         library("OxbowCrypto", ["OxbowCore", "OxbowWire", "COpenSSL", "COpenSSLShim"]),
         library("OxbowSecurity", ["OxbowCore", "OxbowWire", "OxbowCrypto", "COpenSSL", "COpenSSLShim"]),

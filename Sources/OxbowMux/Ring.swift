@@ -1,3 +1,5 @@
+import OxbowCore
+
 /// A queue on an array that is used in a circle: it allocates when it grows, never per element.
 struct Ring<Element> {
     private var slots: [Element?] = []
@@ -79,7 +81,8 @@ extension Ring: Hashable where Element: Hashable {
     }
 }
 
-typealias StreamIndex = Dictionary<YamuxStreamID, StreamRecord>.Index
+typealias StreamTable = CompactDictionary<YamuxStreamID, StreamRecord>
+typealias StreamIndex = StreamTable.Index
 
 /// Streams in the order of their turns. A stream that ends while it waits stays in the ring until its turn comes or
 /// until such leftovers are the most of it: then they are swept out, which costs O(1) per ended stream. So the ring
@@ -96,7 +99,7 @@ struct StreamQueue: Hashable, Sendable {
     /// Takes the oldest stream that still exists in `streams`; the ids of ended ones before it are dropped.
     ///
     /// An argument and no closure: one that captures the session may copy it, and then its arrays.
-    mutating func popFirst(in streams: [YamuxStreamID: StreamRecord]) -> StreamIndex? {
+    mutating func popFirst(in streams: StreamTable) -> StreamIndex? {
         while let id = ring.popFirst() {
             if let index = streams.index(forKey: id) { return index }
             leftovers -= 1
@@ -105,7 +108,7 @@ struct StreamQueue: Hashable, Sendable {
     }
 
     /// A stream that is in the ring has ended. The ring then starts with a live one, or is empty.
-    mutating func leaveBehind(_ streams: [YamuxStreamID: StreamRecord]) {
+    mutating func leaveBehind(_ streams: StreamTable) {
         leftovers += 1
         while let id = ring.first, streams[id] == nil {
             ring.popFirst()

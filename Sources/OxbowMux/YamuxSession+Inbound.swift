@@ -154,7 +154,7 @@ extension YamuxSession {
     private mutating func receive(
         _ header: YamuxFrameHeader, on index: StreamIndex, at now: Instant
     ) throws(YamuxError) {
-        let record = streams.values[index]
+        let record = streams[at: index]
         guard header.type != .data || header.length <= record.credit else {
             throw .windowExceeded(header.streamID, length: header.length, window: record.credit)
         }
@@ -177,9 +177,9 @@ extension YamuxSession {
         emptyFrames = isNews || finishes ? 0 : emptyFrames + 1
         guard emptyFrames <= configuration.maximumEmptyFrames else { throw .tooMany(.emptyFrames) }
 
-        streams.values[index].sendWindow += delta
+        streams[at: index].sendWindow += delta
         if acknowledges(index) {
-            streams.values[index].state.set(.accepted)
+            streams[at: index].state.set(.accepted)
             unansweredCount -= 1
             events.append(.acknowledged(header.streamID))
         }
@@ -188,7 +188,7 @@ extension YamuxSession {
 
     /// Any frame of the peer on a stream of ours tells that it knows the stream: some implementations never say ACK.
     private func acknowledges(_ index: StreamIndex) -> Bool {
-        !streams.values[index].state.contains(.inbound) && !streams.values[index].state.contains(.accepted)
+        !streams[at: index].state.contains(.inbound) && !streams[at: index].state.contains(.accepted)
     }
 
     /// Counts the body that follows and takes the FIN, which comes behind it.
@@ -196,8 +196,8 @@ extension YamuxSession {
         _ header: YamuxFrameHeader, on index: StreamIndex
     ) {
         if header.type == .data, header.length > 0 {
-            streams.values[index].credit -= Int(header.length)
-            streams.values[index].unread += Int(header.length)
+            streams[at: index].credit -= Int(header.length)
+            streams[at: index].unread += Int(header.length)
             refresh(index)
             beginBody(header, of: header.streamID)
         } else if header.flags.contains(.fin) {
@@ -208,9 +208,9 @@ extension YamuxSession {
     }
 
     private mutating func finRead(_ index: StreamIndex) {
-        if streams.values[index].state.set(.finReceived) {
-            streams.values[index].state.clear(.updateDue)
-            events.append(.finRead(streams.keys[index]))
+        if streams[at: index].state.set(.finReceived) {
+            streams[at: index].state.clear(.updateDue)
+            events.append(.finRead(streams.key(at: index)))
         }
         if !closeIfEnded(index) { refresh(index) }
     }
@@ -218,12 +218,12 @@ extension YamuxSession {
     private mutating func receiveReset(
         _ header: YamuxFrameHeader, on index: StreamIndex, at now: Instant
     ) throws(YamuxError) {
-        if streams.values[index].state.contains(.inbound) {
+        if streams[at: index].state.contains(.inbound) {
             guard resetLimiter.admit(at: now) else { throw .tooMany(.resets) }
         }
         counts.value.resetsReceived += 1
         // Behind its own RST a peer sends no data.
-        streams.values[index].state.set(.finReceived)
+        streams[at: index].state.set(.finReceived)
         drop(index)
         let code = header.type == .windowUpdate ? header.length : nil
         events.append(.streamReset(header.streamID, code: code, byPeer: true))

@@ -1,3 +1,5 @@
+import OxbowCore
+
 extension YamuxSession {
     /// Traps, in debug builds, when the books don't agree with each other. It looks at every stream: for tests.
     public func assertInvariants() {
@@ -42,7 +44,7 @@ extension YamuxSession {
             }
             assert(record.state.contains(flag) && live.insert(id).inserted)
         }
-        assert(live.count == streams.values.count { $0.state.contains(flag) })
+        assert(live.count == streams.count { $0.value.state.contains(flag) })
         assert(leftovers == queue.leftovers && leftovers <= 32 + live.count)
     }
 }

@@ -49,9 +49,9 @@ extension YamuxSession {
     /// SYN, ACK and credit, which go together when they are due together.
     private mutating func nextControlHeader() -> YamuxFrameHeader? {
         while let index = controlQueue.popFirst(in: streams) {
-            let id = streams.keys[index]
-            streams.values[index].state.clear(.inControlQueue)
-            var record = streams.values[index]
+            let id = streams.key(at: index)
+            streams[at: index].state.clear(.inControlQueue)
+            var record = streams[at: index]
             guard record.wantsControl else { continue }
             var flags = YamuxFlags(rawValue: 0)
             if record.state.set(.announced) { flags.insert(.syn) }
@@ -64,7 +64,7 @@ extension YamuxSession {
                 record.credit += delta
                 counts.value.windowUpdatesSent += 1
             }
-            streams.values[index] = record
+            streams[at: index] = record
             refresh(index)
             return YamuxFrameHeader(
                 type: .windowUpdate, flags: flags, streamID: id, length: UInt32(clamping: delta))
@@ -74,9 +74,9 @@ extension YamuxSession {
 
     private mutating func nextDataHeader(maximumPayload: Int) -> YamuxFrameHeader? {
         while let index = dataQueue.popFirst(in: streams) {
-            let id = streams.keys[index]
-            streams.values[index].state.clear(.inDataQueue)
-            var record = streams.values[index]
+            let id = streams.key(at: index)
+            streams[at: index].state.clear(.inDataQueue)
+            var record = streams[at: index]
             guard record.wantsData else { continue }
             let count = min(record.pending, record.sendWindow, maximumPayload, configuration.maximumFramePayload)
             record.pending -= count
@@ -86,7 +86,7 @@ extension YamuxSession {
                 record.state.set(.finSent)
                 flags.insert(.fin)
             }
-            streams.values[index] = record
+            streams[at: index] = record
             counts.value.bytesSent += count
             if !closeIfEnded(index) { refresh(index) }
             return YamuxFrameHeader(type: .data, flags: flags, streamID: id, length: UInt32(clamping: count))
@@ -101,7 +101,7 @@ extension YamuxSession {
         precondition(bytes >= 0)
         counts.value.bytesSent -= bytes
         guard let index = streams.index(forKey: id) else { return }
-        streams.values[index].sendWindow += bytes
+        streams[at: index].sendWindow += bytes
         refresh(index)
     }
 }

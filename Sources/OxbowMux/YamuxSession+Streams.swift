@@ -34,12 +34,12 @@ extension YamuxSession {
     }
 
     func needsAccept(_ index: StreamIndex) -> Bool {
-        streams.values[index].state.contains(.inbound) && !streams.values[index].state.contains(.accepted)
+        streams[at: index].state.contains(.inbound) && !streams[at: index].state.contains(.accepted)
     }
 
     mutating func accept(_ index: StreamIndex) {
         guard needsAccept(index) else { return }
-        streams.values[index].state.set(.accepted)
+        streams[at: index].state.set(.accepted)
         unacceptedCount -= 1
         counts.value.streamsAccepted += 1
     }
@@ -50,9 +50,9 @@ extension YamuxSession {
         guard let index = streams.index(forKey: id) else { return }
         precondition(bytes >= 0)
         precondition(
-            bytes <= streams.values[index].pending || !streams.values[index].state.contains(.finishing),
+            bytes <= streams[at: index].pending || !streams[at: index].state.contains(.finishing),
             "bytes behind a FIN")
-        streams.values[index].pending = bytes
+        streams[at: index].pending = bytes
         if bytes > 0 { accept(index) }
         refresh(index)
     }
@@ -61,7 +61,7 @@ extension YamuxSession {
     /// once, without waiting for the window; ``setPending(_:bytes:)`` may have set that to 0 just before.
     public mutating func finish(_ id: YamuxStreamID) {
         guard let index = streams.index(forKey: id) else { return }
-        streams.values[index].state.set(.finishing)
+        streams[at: index].state.set(.finishing)
         accept(index)
         refresh(index)
     }
@@ -72,7 +72,7 @@ extension YamuxSession {
     /// - Parameter code: a code of ``YamuxResetCode`` or of the application, which only some implementations read.
     public mutating func reset(_ id: YamuxStreamID, code: UInt32 = YamuxResetCode.none) {
         guard let index = streams.index(forKey: id) else { return }
-        let announced = streams.values[index].state.contains(.announced)
+        let announced = streams[at: index].state.contains(.announced)
         drop(index)
         if announced { resets.append(PendingReset(id: id, code: code)) }
     }
@@ -88,11 +88,11 @@ extension YamuxSession {
     /// The application let go of a stream: what is pending goes out, then FIN; what comes in is discarded and earns no
     /// credit. When the peer hasn't ended its side after ``YamuxConfiguration/closeTimeout``, the stream is reset.
     public mutating func abandon(_ id: YamuxStreamID, at now: Instant) {
-        guard let index = streams.index(forKey: id), !streams.values[index].state.contains(.abandoned) else { return }
-        streams.values[index].state.set(.abandoned)
-        streams.values[index].state.set(.finishing)
-        streams.values[index].state.clear(.updateDue)
-        streams.values[index].deadline = now + configuration.closeTimeout
+        guard let index = streams.index(forKey: id), !streams[at: index].state.contains(.abandoned) else { return }
+        streams[at: index].state.set(.abandoned)
+        streams[at: index].state.set(.finishing)
+        streams[at: index].state.clear(.updateDue)
+        streams[at: index].deadline = now + configuration.closeTimeout
         abandonedQueue.append(id)
         accept(index)
         refresh(index)
@@ -102,13 +102,13 @@ extension YamuxSession {
     /// and more room when it seems to need that.
     public mutating func consumed(_ id: YamuxStreamID, bytes: Int, at now: Instant) {
         guard let index = streams.index(forKey: id) else { return }
-        guard !streams.values[index].state.contains(.abandoned) else { return }
+        guard !streams[at: index].state.contains(.abandoned) else { return }
         let announcedOnly = body?.stream == id ? body?.remaining ?? 0 : 0
         precondition(
-            bytes >= 0 && bytes <= streams.values[index].unread - announcedOnly,
+            bytes >= 0 && bytes <= streams[at: index].unread - announcedOnly,
             "more was consumed than delivered")
-        streams.values[index].unread -= bytes
-        let record = streams.values[index]
+        streams[at: index].unread -= bytes
+        let record = streams[at: index]
         // Behind a FIN nothing comes that would need credit.
         guard !record.state.contains(.updateDue), !record.state.contains(.finReceived),
             2 * record.owed >= record.window
@@ -116,8 +116,8 @@ extension YamuxSession {
             return
         }
         tuneWindow(index, at: now)
-        streams.values[index].creditedAt = now
-        if streams.values[index].owed > 0 { streams.values[index].state.set(.updateDue) }
+        streams[at: index].creditedAt = now
+        if streams[at: index].owed > 0 { streams[at: index].state.set(.updateDue) }
         accept(index)
         refresh(index)
     }
@@ -126,7 +126,7 @@ extension YamuxSession {
     /// doubled, as go-yamux does: at two round trips the sender would just begin to wait for us. When the streams' sum
     /// has gone past its bound, since new streams came, it is halved instead.
     private mutating func tuneWindow(_ index: StreamIndex, at now: Instant) {
-        let record = streams.values[index]
+        let record = streams[at: index]
         var window = record.window
         if windowSum > configuration.sessionWindow {
             window = max(YamuxConfiguration.initialWindow, window / 2)
@@ -139,7 +139,7 @@ extension YamuxSession {
             askForGrowth(windowGrowth + granted + max(wanted - granted, next), at: now)
         }
         windowSum += window - record.window
-        streams.values[index].window = window
+        streams[at: index].window = window
     }
 
     private func possibleGrowth(of window: Int, sum: Int) -> Int {

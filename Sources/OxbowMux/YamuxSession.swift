@@ -54,7 +54,7 @@ public struct YamuxSession: Hashable, Sendable {
     // Out of line: a session is handed from call to call as a whole.
     private let sharedConfiguration: Shared<YamuxConfiguration>
 
-    var streams: [YamuxStreamID: StreamRecord] = [:]
+    var streams = StreamTable()
     /// 64 bits, so that the id after the last one has a value.
     var nextID: UInt64
     var inboundIDs: InboundIDs
@@ -170,8 +170,8 @@ public struct YamuxSession: Hashable, Sendable {
 
     /// Brings queues and counts in line with a record that was changed.
     mutating func refresh(_ index: StreamIndex) {
-        let id = streams.keys[index]
-        let record = streams.values[index]
+        let id = streams.key(at: index)
+        let record = streams[at: index]
         var state = record.state
         if record.wantsControl != state.contains(.countedForControl) {
             controlCount += record.wantsControl ? 1 : -1
@@ -183,12 +183,12 @@ public struct YamuxSession: Hashable, Sendable {
             state.toggle(.countedForData)
         }
         if record.wantsData, state.set(.inDataQueue) { dataQueue.append(id) }
-        streams.values[index].state = state
-        streams.values[index].assertInvariants(maximumWindow: configuration.maximumWindow)
+        streams[at: index].state = state
+        streams[at: index].assertInvariants(maximumWindow: configuration.maximumWindow)
     }
 
     mutating func insert(_ id: YamuxStreamID, _ record: StreamRecord) {
-        streams[id] = record
+        let index = streams.insert(record, forKey: id)
         windowSum += record.window
         if record.state.contains(.inbound) {
             inboundCount += 1
@@ -197,12 +197,12 @@ public struct YamuxSession: Hashable, Sendable {
             outboundCount += 1
             unansweredCount += 1
         }
-        if let index = streams.index(forKey: id) { refresh(index) }
+        refresh(index)
     }
 
     /// Forgets a stream.
     mutating func drop(_ index: StreamIndex) {
-        let record = streams.remove(at: index).value
+        let record = streams.remove(at: index)
         windowSum -= record.window
         let waits = record.state.contains(.accepted) ? 0 : 1
         if record.state.contains(.inbound) {
@@ -229,8 +229,8 @@ public struct YamuxSession: Hashable, Sendable {
 
     /// Ends a stream that both sides have finished.
     mutating func closeIfEnded(_ index: StreamIndex) -> Bool {
-        guard streams.values[index].isEnded else { return false }
-        events.append(.streamClosed(streams.keys[index]))
+        guard streams[at: index].isEnded else { return false }
+        events.append(.streamClosed(streams.key(at: index)))
         drop(index)
         return true
     }

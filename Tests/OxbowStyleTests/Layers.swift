@@ -7,6 +7,8 @@ struct Layer {
         case driver
         /// A system library or C code.
         case c
+        /// A module of a library that machines may use: values, and no more.
+        case values
     }
 
     let name: String
@@ -17,6 +19,9 @@ struct Layer {
 
     static func c(_ name: String, _ imports: Set<String> = []) -> Layer {
         Layer(name: name, kind: .c, imports: imports)
+    }
+    static func values(_ name: String) -> Layer {
+        Layer(name: name, kind: .values, imports: [])
     }
     static func machine(_ name: String, _ imports: Set<String>, makesKeys: Bool = false) -> Layer {
         Layer(name: name, kind: .machine, imports: imports, makesKeys: makesKeys)
@@ -33,7 +38,8 @@ let layers: [Layer] = [
     .c("CProtobufC"),
     .c("COpenSSLShim", ["COpenSSL"]),
     .c("OxbowMessagesC", ["CProtobufC"]),
-    .machine("OxbowCore", []),
+    .values("OrderedCollections"),
+    .machine("OxbowCore", ["OrderedCollections"]),
     .machine("OxbowWire", ["OxbowCore", "OxbowMessagesC", "CProtobufC"]),
     .machine("OxbowCrypto", ["OxbowCore", "OxbowWire", "COpenSSL", "COpenSSLShim"], makesKeys: true),
     .machine("OxbowSecurity", ["OxbowCore", "OxbowWire", "OxbowCrypto", "COpenSSL", "COpenSSLShim"]),

@@ -86,12 +86,12 @@ extension ConnectionDriver {
 
     private func add(_ stream: UnderlyingStream) {
         streams[stream.id] = stream
-        streamIDs[stream.token] = stream.id
+        streamIDs.insert(stream.id, forKey: stream.token)
     }
 
     func remove(_ stream: UnderlyingStream) {
         streams[stream.id] = nil
-        streamIDs[stream.token] = nil
+        if let place = streamIDs.index(forKey: stream.token) { streamIDs.remove(at: place) }
         owner.ledger.close(CollectionOfOne(stream.token))
         trimWindows()
     }

@@ -61,7 +61,7 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
     #if !DEBUG
     @exclusivity(unchecked)
     #endif
-    var streamIDs: [LegToken: YamuxStreamID] = [:]
+    var streamIDs = CompactDictionary<LegToken, YamuxStreamID>()
     /// How much of the receive windows, past what each stream begins with, is in the ledger's books; in bytes.
     var bookedWindow = 0
     var waitingOpens = Deque<@Sendable (ConnectionDriver) -> Void>()
@@ -317,7 +317,7 @@ package final class ConnectionDriver: LegCarrier, @unchecked Sendable {
         let lost = streamsInOrder
         owner.ledger.close(lost.map(\.token))
         streams = [:]
-        streamIDs = [:]
+        streamIDs.removeAll()
         negotiationDeadlines = []
         for stream in lost {
             // The multiplexer may have been asked for a FIN behind bytes that will never be framed now: alone, it would

@@ -21,13 +21,13 @@ extension ResourceLedger {
             root: table.hold(owner.root), connection: table.hold(owner.connection), peer: table.hold(owner.peer.slot),
             stage: stage)
         let entry = Stream(
-            direction: direction, protocolID: protocolID, slots: slots, memory: limits.memoryPerStream)
+            protocolID: protocolID, slots: slots, direction: direction, memory: limits.memoryPerStream)
         if let refusal = table.refusal(of: entry.used, by: entry.slots) {
             table.letGo(entry.slots)
             throw refusal
         }
         table.add(entry.used, to: entry.slots)
-        streams[number] = entry
+        streams.insert(entry, forKey: number)
         if let protocolID { keep(stage, of: protocolID, with: owner) }
     }
 
@@ -35,7 +35,7 @@ extension ResourceLedger {
     /// was, and is to be reset. Nothing happens when it is in the books as that already.
     public mutating func assign(stream number: UInt64, to protocolID: ProtocolID) throws(ResourceRefusal) {
         guard let place = streams.index(forKey: number) else { return }
-        let entry = streams.values[place]
+        let entry = streams[at: place]
         guard entry.protocolID != protocolID else { return }
         guard case .peer(let peer) = table.scope(entry.slots.peer) else {
             preconditionFailure("a stream is of a peer")
@@ -49,8 +49,8 @@ extension ResourceLedger {
         table.add(entry.used, to: stage)
         table.subtract(entry.used, from: entry.slots.stage)
         table.letGo(entry.slots.stage)
-        streams.values[place].slots.stage = stage
-        streams.values[place].protocolID = protocolID
+        streams[at: place].slots.stage = stage
+        streams[at: place].protocolID = protocolID
         if let owner { keep(stage, of: protocolID, with: owner) }
     }
 
@@ -100,7 +100,8 @@ extension ResourceLedger {
 
     /// The stream is over: gives back what it had. Nothing happens for one that isn't in the books.
     public mutating func close(stream number: UInt64) {
-        guard let entry = streams.removeValue(forKey: number) else { return }
+        guard let place = streams.index(forKey: number) else { return }
+        let entry = streams.remove(at: place)
         table.subtract(entry.used, from: entry.slots)
         table.letGo(entry.slots)
     }

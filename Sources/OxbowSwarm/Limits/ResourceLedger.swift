@@ -45,10 +45,11 @@ public struct ResourceLedger: Sendable {
         }
     }
 
+    // In this order it takes 48 bytes, and 56 with the direction first.
     struct Stream: Sendable {
-        let direction: ResourceDirection
         var protocolID: ProtocolID?
         var slots: StreamSlots
+        let direction: ResourceDirection
         /// In bytes.
         var memory: Int
 
@@ -59,7 +60,7 @@ public struct ResourceLedger: Sendable {
     public let limits: ResourceLimits
     var table = ScopeTable()
     var connections: [UInt64: Connection] = [:]
-    var streams: [UInt64: Stream] = [:]
+    var streams = CompactDictionary<UInt64, Stream>()
 
     /// An empty ledger. Limits with a ``ResourceLimits/problem`` are a mistake of the caller's.
     public init(limits: ResourceLimits) {
@@ -187,7 +188,8 @@ public struct ResourceLedger: Sendable {
     /// Books memory for a stream, on top of what it has.
     public mutating func reserve(memory bytes: Int, stream number: UInt64) throws(ResourceRefusal) {
         precondition(bytes >= 0)
-        guard let entry = streams[number] else { preconditionFailure("a stream that is open") }
+        guard let place = streams.index(forKey: number) else { preconditionFailure("a stream that is open") }
+        let entry = streams[at: place]
         let request = ResourceUsage.memory(bytes)
         if limits.stream.exceeded(by: request, over: entry.used) != nil {
             throw ResourceRefusal(
@@ -196,14 +198,15 @@ public struct ResourceLedger: Sendable {
         }
         if let refusal = table.refusal(of: request, by: entry.slots) { throw refusal }
         table.add(request, to: entry.slots)
-        streams[number]?.memory += bytes
+        streams[at: place].memory += bytes
     }
 
     /// Gives memory of a stream back: at most what was booked on top of its cost at rest.
     public mutating func release(memory bytes: Int, stream number: UInt64) {
-        guard let entry = streams[number] else { return }
+        guard let place = streams.index(forKey: number) else { return }
+        let entry = streams[at: place]
         precondition(bytes >= 0 && bytes <= entry.used.memory, "more was released than reserved")
         table.subtract(.memory(bytes), from: entry.slots)
-        streams[number]?.memory -= bytes
+        streams[at: place].memory -= bytes
     }
 }
