@@ -42,10 +42,17 @@ class Honest:
             self._process = subprocess.Popen(whole, stdout=subprocess.PIPE, stderr=stderr, stdin=subprocess.DEVNULL)
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)
-        self.rate(0.05)
+        self._window(0.05)
 
     def rate(self, seconds: float) -> float:
         """Results in each second of a window; the process runs in it alone."""
+        # It ends well when it has done all its transfers; one whose connection was cut stays ended.
+        if self.has_ended and self._process is not None and self._process.returncode == 0:
+            self.stop()
+            self.start()
+        return self._window(seconds)
+
+    def _window(self, seconds: float) -> float:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
         self._results()
@@ -57,9 +64,14 @@ class Honest:
         self._process.send_signal(signal.SIGSTOP)
         return count / (time.monotonic() - began)
 
-    def is_served(self) -> bool:
-        """Whether there is a result at all, however long it takes."""
-        deadline = time.monotonic() + _PATIENCE
+    @property
+    def has_ended(self) -> bool:
+        """Whether its process runs no more."""
+        return self._process is not None and self._process.poll() is not None
+
+    def is_served(self, patience: float = _PATIENCE) -> bool:
+        """Whether there is a result at all within so many seconds."""
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             if self.rate(0.1) > 0:
                 return True

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 import time
 import unittest
+from pathlib import Path
 
 from adversary import measure
 from adversary.attacker import Attacker
@@ -15,6 +17,7 @@ from adversary.attacks.truncation import told as told_of_ends
 from adversary.bounds import Bound, at_least, at_most, cost, exactly, judge, median, ratio
 from adversary.catalogue import SCENARIOS
 from adversary.execute import QUICK, WHOLE, Outcome
+from adversary.honest import Honest
 from adversary.network import loopback, neighbour, source
 from adversary.peer import denied, identification, label, migrate, peer_record, status
 from adversary.report import as_json, as_markdown, as_text, summary
@@ -183,6 +186,28 @@ class Reporting(unittest.TestCase):
 
     def test_paces_are_bounded(self) -> None:
         self.assertLess(2 * QUICK.windows * QUICK.seconds, 2)
+
+
+class Behaving(unittest.TestCase):
+    """The honest peer is measured for as long as it takes."""
+
+    def _is_served_again(self, status: int) -> bool:
+        """Whether there are results when a program has had a few and has ended."""
+        with tempfile.TemporaryDirectory() as folder:
+            program = Path(folder, "program")
+            program.write_text(f"#!/bin/sh\nfor _ in 1 2 3; do sleep 0.1; echo; done\nexit {status}\n")
+            program.chmod(0o700)
+            with Honest(program, "nowhere", "ping", Path(folder)) as honest:
+                honest.start()
+                while not honest.has_ended:
+                    honest.rate(0.05)
+                return honest.is_served(patience=20 if status == 0 else 0.5)
+
+    def test_one_that_has_done_all_it_was_asked_for_begins_anew(self) -> None:
+        self.assertTrue(self._is_served_again(0))
+
+    def test_one_that_was_cut_off_does_not(self) -> None:
+        self.assertFalse(self._is_served_again(1))
 
 
 class Measuring(unittest.TestCase):
