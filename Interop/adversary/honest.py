@@ -47,7 +47,7 @@ class Honest:
     def rate(self, seconds: float) -> float:
         """Results in each second of a window; the process runs in it alone."""
         # It ends well when it has done all its transfers; one whose connection was cut stays ended.
-        if self.has_ended and self._process is not None and self._process.returncode == 0:
+        if self._process is not None and self._process.poll() == 0:
             self.stop()
             self.start()
         return self._window(seconds)

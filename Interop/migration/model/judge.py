@@ -13,7 +13,7 @@ from .logical import Logical
 
 MAXIMUM_HELD = 16
 MAXIMUM_MIGRATIONS = 16
-#: Shorter than the rule's ten seconds, so that a test needn't wait.
+#: Shorter than the rule's ten seconds, so that a test needn't wait; longer than a test waits for what a wrong variant doesn't do.
 UNKNOWN_HELD = 2.0
 
 
